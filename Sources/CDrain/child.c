@@ -1,0 +1,126 @@
+#include "child.h"
+#include "supervise.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+pid_t drain_pid(const struct drain_child *child) {
+    return child->pid;
+}
+
+struct drain_buffer drain_look(const struct drain_child *child, int which) {
+    const struct stream *s = &child->streams[which];
+    const struct buffer *b = &s->buffer;
+    return (struct drain_buffer){
+        .base = b->base,
+        .head_size = b->head_size,
+        .head_length = b->head_length,
+        .tail_size = b->tail_size,
+        .tail_start = b->tail_start,
+        .tail_length = b->tail_length,
+        .mapped = b->mapped,
+        .total = s->total,
+        .eof = s->eof,
+    };
+}
+
+void drain_hold(struct drain_child *child, int which, uint64_t offset) {
+    child->streams[which].hold = offset;
+}
+
+struct drain_buffer drain_take(struct drain_child *child, int which) {
+    struct drain_buffer taken = drain_look(child, which);
+    struct stream *s = &child->streams[which];
+    stream_close(s);
+    memset(&s->buffer, 0, sizeof s->buffer);
+    return taken;
+}
+
+void drain_unmap(const uint8_t *base, size_t mapped) {
+    if (base) munmap((void *)base, mapped);
+}
+
+static int64_t nanoseconds(struct timeval t) {
+    return (int64_t)t.tv_sec * 1000000000 + (int64_t)t.tv_usec * 1000;
+}
+
+// waitid with the fifth argument that only the system call has: what the child used.
+static int wait_leader(const struct drain_child *child, siginfo_t *info, int options,
+                       struct rusage *usage) {
+    info->si_pid = 0;
+    for (;;) {
+        if (syscall(SYS_waitid, P_PIDFD, child->pidfd, info, options, usage) == 0)
+            return info->si_pid ? 0 : EAGAIN;
+        if (errno != EINTR) return errno;
+    }
+}
+
+static int signal_group(const struct drain_child *child, int signal) {
+    siginfo_t info;
+    if (child->reaped) return ESRCH;
+    // While the leader is unreaped, dead or alive, the number of its group is taken. If the
+    // host has reaped it, the number may be somebody else's group by now.
+    int known = wait_leader(child, &info, WEXITED | WNOHANG | WNOWAIT, NULL);
+    if (known == ECHILD) return ESRCH;
+    if (kill(-child->pid, signal) != 0) return errno;
+    if (signal != SIGKILL && signal != SIGCONT) kill(-child->pid, SIGCONT);
+    return 0;
+}
+
+int drain_signal(const struct drain_child *child, int signal) {
+    const int64_t hunt = 50 * 1000 * 1000;
+    int error = signal_group(child, signal);
+    if (!child->supervised) return error;
+    pid_t spare = child->reaped ? 0 : child->pid;
+    signal_descendants(spare, signal);
+    if (signal == SIGKILL && child->exited) hunt_children(spare, drain_now() + hunt);
+    return 0;
+}
+
+int drain_reap(struct drain_child *child, struct drain_status *status) {
+    siginfo_t info;
+    struct rusage usage;
+    memset(status, 0, sizeof *status);
+    memset(&usage, 0, sizeof usage);
+    status->code = -1;
+    if (child->reaped) return ECHILD;
+    int error = wait_leader(child, &info, WEXITED | WNOHANG, &usage);
+    if (error == EAGAIN) return EAGAIN;
+    child->reaped = true;
+    if (error) return error;
+    if (info.si_code == CLD_EXITED)
+        status->code = info.si_status;
+    else
+        status->signal = info.si_status;
+    status->user_ns = nanoseconds(usage.ru_utime);
+    status->system_ns = nanoseconds(usage.ru_stime);
+    status->max_rss = (uint64_t)usage.ru_maxrss * 1024;
+    status->max_rss_floor = child->max_rss_floor;
+    return 0;
+}
+
+void drain_close(struct drain_child *child) {
+    struct drain_status ignored;
+    if (!child->reaped) {
+        drain_signal(child, SIGKILL);
+        struct pollfd leader = {child->pidfd, POLLIN, 0};
+        while (poll(&leader, 1, 1000) < 0 && errno == EINTR) {
+        }
+        drain_reap(child, &ignored);
+    }
+    for (int i = 0; i < DRAIN_STREAMS; i++) {
+        stream_close(&child->streams[i]);
+        buffer_close(&child->streams[i].buffer);
+    }
+    sink_close(&child->sink);
+    close(child->pidfd);
+    free(child);
+}

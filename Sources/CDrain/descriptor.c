@@ -1,0 +1,88 @@
+#include "CDrain.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+ssize_t drain_write(int fd, const void *bytes, size_t count) {
+    // A library must not change what SIGPIPE does in its host, nor let a write of its own raise it:
+    // it is blocked for the thread, and taken back if this write made it.
+    sigset_t pipe, before, pending;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigpending(&pending);
+    bool was_pending = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    ssize_t n;
+    do n = write(fd, bytes, count);
+    while (n < 0 && errno == EINTR);
+    int error = errno;
+    struct timespec now = {0, 0};
+    if (n < 0 && error == EPIPE && !was_pending)
+        while (sigtimedwait(&pipe, NULL, &now) < 0 && errno == EINTR) {
+        }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return n < 0 ? -error : n;
+}
+
+static int fill(int fd, const char *bytes, size_t count) {
+    while (count > 0) {
+        ssize_t n = write(fd, bytes, count);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return n < 0 ? errno : ENOSPC;
+        bytes += n;
+        count -= (size_t)n;
+    }
+    return lseek(fd, 0, SEEK_SET) < 0 ? errno : 0;
+}
+
+int drain_memory_file(const void *bytes, size_t count) {
+    int fd = memfd_create("drain-stdin", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+    // Kernels before 6.3 do not know the flag; those with vm.memfd_noexec=2 insist on it.
+    if (fd < 0 && errno == EINVAL) fd = memfd_create("drain-stdin", MFD_CLOEXEC);
+    if (fd < 0) return -errno;
+    int error = fill(fd, bytes, count);
+    if (!error) return fd;
+    close(fd);
+    return -error;
+}
+
+int drain_wake_open(void) {
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+void drain_wake(int fd) {
+    uint64_t one = 1;
+    // Full is as good as written: it is readable either way.
+    ssize_t ignored = write(fd, &one, sizeof one);
+    (void)ignored;
+}
+
+bool drain_signal_ignored(int signal) {
+    struct sigaction now;
+    return sigaction(signal, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+int drain_signals_open(const int *signals, size_t count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < count; i++) sigaddset(&set, signals[i]);
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0) return -EINVAL;
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+int drain_signals_take(int fd) {
+    struct signalfd_siginfo info;
+    return read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+}

@@ -1,0 +1,349 @@
+// CDrain: run one program with bounded memory.
+//
+// This header is the whole boundary between the C core and its caller, and reads from
+// top to bottom as the life of one child:
+//
+//     spawn -> { pump -> the caller decides -> signal } ... -> take -> reap -> close
+//
+// The core is mechanism. It decides nothing about time limits, signals or what a report
+// says; it keeps no globals, starts no threads, installs no signal handlers, calls nothing
+// of the caller's, and never looks at the wall clock.
+//
+// Errors     Functions that return `int` return 0 or an errno value, never -1, and leave
+//            `errno` unspecified. A function that fails has undone what it began.
+// Time       Nanoseconds on CLOCK_MONOTONIC as int64_t. Limits are absolute points on that
+//            clock; DRAIN_NEVER is the one that does not come.
+// Ownership  A `struct drain_child *` belongs to whoever got it from `drain_spawn`, and is
+//            given back once, with `drain_close`. Everything passed in is borrowed for the
+//            duration of the call.
+// Threads    One child may be used by one thread at a time, any thread. Different children
+//            are independent of each other.
+// Signals    The host's dispositions, its SIGCHLD and its other children are not touched.
+//            The calling thread's signal mask is changed inside `drain_spawn` only, and is
+//            as it was when that returns, whatever it returns.
+
+#ifndef CDRAIN_H
+#define CDRAIN_H
+
+#if !defined(__linux__)
+#error "Drain runs on Linux only (5.9 or newer): it rests on pidfds, splice and close_range."
+#endif
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#if defined(__clang__)
+#pragma clang assume_nonnull begin
+#else // gcc has no word for it
+#define _Nullable
+#define _Nonnull
+#endif
+
+// 1. Time ----------------------------------------------------------------------------------
+
+/// The point in time that does not come.
+static const int64_t DRAIN_NEVER = INT64_MAX;
+
+/// Now, on the clock of every deadline here: clock_gettime(2), CLOCK_MONOTONIC.
+int64_t drain_now(void);
+
+// 2. What to run ---------------------------------------------------------------------------
+
+/// The two streams of a child that are read, and the index of each in arrays of two.
+static const int DRAIN_STDOUT = 0;
+static const int DRAIN_STDERR = 1;
+enum { DRAIN_STREAMS = 2 };
+
+/// How much of one stream is kept, in bytes: its first `head` and its last `tail`. What lies
+/// between is counted and thrown away. Memory is reserved for both, and costs nothing until
+/// it is filled.
+struct drain_keep {
+    size_t head;
+    size_t tail;
+};
+
+/// The resources of setrlimit(2), by names that the C libraries have as macros and enums.
+extern const int DRAIN_LIMIT_CPU, DRAIN_LIMIT_MEMORY, DRAIN_LIMIT_FILE_SIZE, DRAIN_LIMIT_OPEN_FILES,
+    DRAIN_LIMIT_PROCESSES;
+
+/// A limit for setrlimit(2); UINT64_MAX is RLIM_INFINITY.
+struct drain_rlimit {
+    int resource;
+    uint64_t soft;
+    uint64_t hard;
+};
+
+/// The host's environment, environ(7): NULL-terminated, the host's own.
+char *_Nullable *_Nullable drain_environment(void);
+
+/// What to run. All of it is set by the caller and borrowed by `drain_spawn`.
+struct drain_spec {
+    /// NULL-terminated, at least one. argv[0] is looked up as execvp(3) does: as it is if it
+    /// holds a slash, else along PATH in `envp`; a file without a known format goes to /bin/sh.
+    char *_Nullable const *_Nonnull argv;
+    /// NULL-terminated NAME=VALUE; or NULL for the host's environment as it is at the call.
+    char *_Nullable const *_Nullable envp;
+    /// The working directory, or NULL for the host's.
+    const char *_Nullable directory;
+    /// The descriptor that becomes standard input; -1 for /dev/null.
+    int input;
+    /// Applied in this order, in the child.
+    const struct drain_rlimit *_Nullable rlimits;
+    size_t rlimit_count;
+    /// What is kept of standard output and standard error.
+    struct drain_keep keep[2];
+    /// Set by a program that has called `drain_adopt_orphans` and has no other children: all its
+    /// children are then the command's tree, and section 6 reaches every one of them.
+    bool supervised;
+};
+
+// 3. Spawning ------------------------------------------------------------------------------
+
+/// What `drain_spawn` was doing when it failed.
+enum drain_stage {
+    DRAIN_STAGE_MEMORY,     ///< mmap(2) or malloc(3): no room for the buffers
+    DRAIN_STAGE_PIPE,       ///< pipe2(2), or moving a descriptor above 2: fcntl(2)
+    DRAIN_STAGE_INPUT,      ///< `input` is not an open descriptor, or /dev/null is missing
+    DRAIN_STAGE_CLONE,      ///< clone(2) or pidfd_open(2): no process could be made
+    DRAIN_STAGE_DIRECTORY,  ///< chdir(2), in the child
+    DRAIN_STAGE_DESCRIPTOR, ///< dup2(2) or closing the rest, in the child
+    DRAIN_STAGE_RLIMIT,     ///< setrlimit(2), in the child; `detail` is the index
+    DRAIN_STAGE_EXEC,       ///< execve(2), in the child: the program cannot be run
+};
+
+struct drain_failure {
+    enum drain_stage stage;
+    int error; ///< errno
+    size_t detail;
+};
+
+/// A running child and the two pipes it writes to. Opaque.
+struct drain_child;
+
+/// Starts a program: clone(2) with CLONE_VM and CLONE_VFORK on a stack of its own, so that
+/// the host's page tables are not copied, however large it is.
+///
+/// The child leads a session and process group of its own, has an empty signal mask, default
+/// dispositions for every signal, and no descriptors but 0, 1 and 2. The calling thread waits
+/// until the program was executed or could not be.
+///
+/// On success 0, and `*child` is to be given to `drain_close`. Otherwise an errno value,
+/// `*failure` says more, `*child` is NULL, and no process, descriptor or mapping is left.
+///
+/// Where clone refuses CLONE_PIDFD the child is opened with pidfd_open(2); where close_range(2)
+/// is refused, its descriptors are closed one by one.
+int drain_spawn(const struct drain_spec *spec, struct drain_child *_Nullable *_Nonnull child,
+                struct drain_failure *failure);
+
+/// The process id of the leader, which is also its session and its process group. It cannot be
+/// taken by another process before `drain_reap`.
+pid_t drain_pid(const struct drain_child *child);
+
+/// A file in memory (memfd_create(2)) that holds these bytes and is read from its start. A
+/// descriptor for the caller to close, or a negated errno value.
+int drain_memory_file(const void *_Nullable bytes, size_t count);
+
+/// A descriptor that becomes readable for good with `drain_wake` (eventfd(2)), for the caller to
+/// close; or a negated errno value.
+int drain_wake_open(void);
+
+/// Any thread, any number of times.
+void drain_wake(int fd);
+
+/// write(2), begun again when a signal interrupts it, and without SIGPIPE for the thread. The
+/// count, or a negated errno value.
+ssize_t drain_write(int fd, const void *bytes, size_t count);
+
+/// Whether the process ignores a signal: sigaction(2).
+bool drain_signal_ignored(int signal);
+
+/// For a program that is its own host, never for a library: blocks these signals for the calling
+/// thread and gives a descriptor that is readable when one has come (signalfd(2)), for the caller
+/// to close; or a negated errno value. Call it before there are other threads.
+int drain_signals_open(const int *signals, size_t count);
+
+/// The number of a signal that has come, or 0.
+int drain_signals_take(int fd);
+
+// 4. Pumping -------------------------------------------------------------------------------
+
+/// Another descriptor to look at in the same poll(2). `fd` and the wishes are the caller's,
+/// `ready` is the answer: the descriptor can be read, can be written, or is in error.
+/// A negative `fd` is skipped.
+struct drain_watch {
+    int fd;
+    bool read;
+    bool write;
+    bool ready;
+};
+
+/// The most watches that one pump takes.
+enum { DRAIN_WATCHES = 8 };
+
+/// What one pump saw.
+struct drain_round {
+    int64_t now;       ///< when the round ended
+    uint64_t moved[2]; ///< bytes each stream carried in this round
+    bool exited;       ///< the leader has ended; it is still there to be reaped
+    bool closed;       ///< neither stream is open any more
+};
+
+/// One round: waits until a stream can be read, the leader ends, a watch is ready or `until`
+/// has come; then moves what there is, but no more than a few MiB of each stream, so that a
+/// flood never keeps the caller from its deadlines.
+///
+/// Bytes that are kept go from the pipe into the buffer with readv(2). The others go to
+/// /dev/null with splice(2), unseen; where that is refused, or /dev/null is not what it should
+/// be, they are read and dropped. A pipe that is found well filled is enlarged once, to 1 MiB or
+/// to what the user's quota gives (pipe(7)); a refusal changes nothing.
+///
+/// A stream that is found nearly empty time after time is looked away from for up to a
+/// millisecond, for everybody's good: the writer is not interrupted at every write.
+/// Everything else still ends the wait at once.
+///
+/// When the leader has ended, what is in the pipes at that moment has been moved when this
+/// returns. A signal to the thread ends the round early, without an error.
+/// Returns 0, or what poll gave.
+int drain_pump(struct drain_child *child, struct drain_watch *_Nullable watches, size_t count,
+               int64_t until, struct drain_round *round);
+
+/// Stops reading both streams: their pipes are closed where they are still open, and `eof` stays
+/// false. Whoever still writes to them gets SIGPIPE or EPIPE.
+void drain_give_up(struct drain_child *child);
+
+// 5. What was kept -------------------------------------------------------------------------
+
+/// One stream and its buffer, as they are now. `head_length` bytes from the start of the
+/// stream are at `base`; the `tail_length` bytes before its present end are in a ring of
+/// `tail_size` bytes at `base + head_size`, the oldest at `tail_start` in it.
+/// The addresses are good until `drain_close`, or for as long as the taken mapping lives.
+struct drain_buffer {
+    const uint8_t *_Nullable base; ///< NULL if nothing can be kept
+    size_t head_size;
+    size_t head_length;
+    size_t tail_size;
+    size_t tail_start;
+    size_t tail_length;
+    size_t mapped;  ///< bytes of address space at `base`, for `drain_unmap`
+    uint64_t total; ///< bytes the stream has carried
+    bool eof;       ///< its end was reached
+};
+
+/// Looks at stream `which`. Costs nothing.
+struct drain_buffer drain_look(const struct drain_child *child, int which);
+
+/// Protects what has not been passed on yet: bytes of the stream at `offset` and after are not
+/// overwritten in the tail ring before the next call; the stream is left unread instead, and
+/// its writer waits. UINT64_MAX, as at the start, protects nothing. Bytes of the head never need
+/// it.
+void drain_hold(struct drain_child *child, int which, uint64_t offset);
+
+/// The same as `drain_look`, and the mapping is the caller's from now on, to be given to
+/// `drain_unmap`. The stream is not read any more.
+struct drain_buffer drain_take(struct drain_child *child, int which);
+
+/// munmap(2) for what `drain_take` gave; NULL is allowed.
+void drain_unmap(const uint8_t *_Nullable base, size_t mapped);
+
+// 6. Ending and finding its processes ------------------------------------------------------
+//
+// The tree of a command is its leader's process group or, under a supervisor, all its descendants.
+
+/// kill(2) to the whole tree, followed by SIGCONT so that stopped processes learn of it. SIGKILL
+/// under a supervisor hunts for up to 50 ms, until nobody but the leader lives. 0, ESRCH when the
+/// leader is not there any more to keep the group's number (reaped here, or behind our back by the
+/// host), else what kill gave.
+int drain_signal(const struct drain_child *child, int signal);
+
+/// Process ids of living processes of the tree other than the leader; the first `room` of them go
+/// to `pids`. Returns how many there are. Zombies do not count.
+size_t drain_others(const struct drain_child *child, pid_t *_Nullable pids, size_t room);
+
+/// A process that holds the writing end of one of the child's pipes.
+struct drain_holder {
+    pid_t pid;
+    char command[256]; ///< its command line, words separated by spaces, cut off; or its name
+};
+
+/// Who holds the writing end of a pipe that is still open, as far as /proc shows it to us: the
+/// descriptors of other users' processes may be hidden. Returns how many were written to
+/// `holders`, at most `room`.
+size_t drain_holders(const struct drain_child *child, struct drain_holder *holders, size_t room);
+
+/// Bytes of memory resident in the leader and the other members of its process group, as
+/// /proc/PID/statm has it; 0 if that cannot be told.
+uint64_t drain_resident(const struct drain_child *child);
+
+// 7. Supervising ---------------------------------------------------------------------------
+//
+// For a program that runs one command and is its own host, as drain-run is; never for a library,
+// which would take its host's orphans.
+
+/// From now on orphans among this process's descendants become its children: prctl(2),
+/// PR_SET_CHILD_SUBREAPER. 0 or an errno value.
+int drain_adopt_orphans(void);
+
+/// Reaps children other than the leader that have ended: orphans that came to us. For every
+/// SIGCHLD, or they would stay zombies for as long as the command runs.
+void drain_reap_orphans(const struct drain_child *child);
+
+/// Whether the kernel says that this process has no children (ECHILD), and so no descendants.
+bool drain_childless(void);
+
+/// Kills and reaps all children of this process and what comes after them, until the kernel says
+/// that there are none (ECHILD) or `until` has come. Returns how many are left.
+size_t drain_hunt(int64_t until);
+
+/// The two processes that a supervisor is. They watch each other: SIGKILL to either leaves the
+/// other to end the tree.
+struct drain_split {
+    pid_t worker; ///< in the guardian, the worker's process id; 0 in the worker
+    int pidfd;    ///< in the guardian, of the worker; else -1
+};
+
+/// What the worker is sent when the guardian has ended, a signal nobody else uses.
+static const int DRAIN_SIGNAL_ORPHANED = 60;
+
+/// SIGCHLD, by a name that Swift can see with either C library.
+static const int DRAIN_SIGNAL_CHILD = 17;
+
+/// fork(2): the caller becomes the guardian, the new process the worker, which goes on to do the
+/// work. Both adopt orphans. To be called with one thread, and with the signals of
+/// `drain_signals_open` blocked.
+int drain_split(struct drain_split *split);
+
+/// In the guardian: passes signals on to the worker and waits for its end. Returns its exit status,
+/// or -1 when it was killed; then `drain_hunt` is due.
+int drain_guard(const struct drain_split *split, int signals);
+
+// 8. Reaping -------------------------------------------------------------------------------
+
+/// How the leader ended and what it used, its waited-for children included: waitid(2),
+/// getrusage(2).
+struct drain_status {
+    int code;   ///< exit code, or -1
+    int signal; ///< number of the signal that ended it, or 0
+    int64_t user_ns;
+    int64_t system_ns;
+    uint64_t max_rss; ///< bytes; see `max_rss_floor`
+    /// What Linux counts into `max_rss` before the program begins: the highest resident size of
+    /// the host, whose memory the child shares until exec (a figure above it is the command's own).
+    uint64_t max_rss_floor;
+};
+
+/// Reaps the leader, which gives its process id back to the system. 0; EAGAIN while it runs;
+/// ECHILD when somebody else has reaped it (a host that ignores SIGCHLD, or waits for any
+/// child), so that its status is not known.
+int drain_reap(struct drain_child *child, struct drain_status *status);
+
+/// Gives everything back. A leader that was not reaped is killed with its group and reaped; one
+/// that does not end within a second, stuck in the kernel, is left a zombie of the host.
+void drain_close(struct drain_child *child);
+
+#if defined(__clang__)
+#pragma clang assume_nonnull end
+#endif
+
+#endif

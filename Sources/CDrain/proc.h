@@ -1,0 +1,31 @@
+// Reading /proc: a listing of the past. What it says of a process is used to report, to wait and to
+// count; a signal goes by it only to what is held by a pidfd or is our own child.
+
+#ifndef DRAIN_CORE_PROC_H
+#define DRAIN_CORE_PROC_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+// A whole small file, always terminated. The bytes read, or -1.
+ssize_t proc_file(const char *path, char *room, size_t size);
+
+// The same for /proc/PID/NAME.
+ssize_t proc_read(pid_t pid, const char *name, char *room, size_t size);
+
+// False for the dead, zombies included: they have no part in anything any more.
+bool proc_alive(pid_t pid);
+
+// 0 if it is not to be known.
+pid_t proc_parent(pid_t pid);
+
+// A visitor of processes; `parent` is 0 where it was not asked for. False ends the walk.
+typedef bool proc_visit(pid_t pid, pid_t parent, void *context);
+
+// Every process that there is, or none where /proc cannot be read.
+void proc_each(proc_visit *each, void *context);
+
+// Every child of a process, of all its threads.
+void proc_each_child(pid_t parent, proc_visit *each, void *context);
+
+#endif

@@ -1,0 +1,187 @@
+#include "child.h"
+#include "exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef CLONE_PIDFD
+#define CLONE_PIDFD 0x1000
+#endif
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+// Its clone takes every child for a fork with memory of its own, and gives up on this one.
+int __clone(int (*run)(void *), void *stack, int flags, void *argument, ...);
+#define clone __clone
+#endif
+#endif
+
+// What execve and our own search need of it, with a margin for a libc built with checks.
+enum { STACK = 64 << 10 };
+
+// A host that runs without 0, 1 or 2 must not find a pipe of ours there, nor may the child's
+// dup2 run over one.
+static int above_stdio(int *fd) {
+    if (*fd > 2) return 0;
+    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+    int error = moved < 0 ? errno : 0;
+    close(*fd);
+    *fd = moved;
+    return error;
+}
+
+static int open_pipe(struct stream *s, int *writing) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return errno;
+    int error = above_stdio(&ends[0]);
+    if (!error) error = above_stdio(&ends[1]);
+    // Non-blocking on our side only: each end of a pipe has file status flags of its own.
+    if (!error && fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) error = errno;
+    int capacity = error ? -1 : fcntl(ends[0], F_GETPIPE_SZ);
+    s->capacity = capacity > 0 ? (size_t)capacity : 65536;
+    s->fd = ends[0];
+    *writing = ends[1];
+    return error;
+}
+
+static int open_input(int wish, struct exec_plan *plan, int *opened) {
+    if (wish >= 0) {
+        plan->input = wish;
+        return fcntl(wish, F_GETFD) < 0 ? errno : 0;
+    }
+    *opened = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (*opened < 0) return errno;
+    int error = above_stdio(opened);
+    plan->input = *opened;
+    return error;
+}
+
+// The stack grows down on every architecture we know; the page below it stays unmapped for us.
+static long clone_child(struct exec_plan *plan, int *pidfd) {
+    char *stack =
+        mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED) return -1;
+    // The child runs in our memory until it executes, so no handler of ours may run in it.
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    const int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+    long pid = clone(exec_child, stack + STACK, flags | CLONE_PIDFD, plan, pidfd);
+    if (pid < 0 && errno == EINVAL) {
+        *pidfd = -1;
+        pid = clone(exec_child, stack + STACK, flags, plan);
+    }
+    int error = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    munmap(stack, STACK);
+    errno = error;
+    return pid;
+}
+
+static void reap_failed(pid_t pid, int pidfd) {
+    // It has left its memory to us, so it has ended or is about to. A host may have reaped it.
+    siginfo_t info;
+    idtype_t by = pidfd >= 0 ? (idtype_t)P_PIDFD : P_PID;
+    while (waitid(by, pidfd >= 0 ? (id_t)pidfd : (id_t)pid, &info, WEXITED) != 0 &&
+           errno == EINTR) {
+    }
+}
+
+// The child is running, or has failed and is gone: 0 or errno, with the stage in the plan.
+static int start(struct drain_child *child, struct exec_plan *plan) {
+    int pidfd = -1;
+    plan->failure.stage = DRAIN_STAGE_CLONE;
+    long pid = clone_child(plan, &pidfd);
+    if (pid < 0) return errno;
+    int error = plan->failure.error;
+    if (!error && pidfd < 0) {
+        pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+        if (pidfd < 0) {
+            error = errno;
+            plan->failure.stage = DRAIN_STAGE_CLONE;
+            kill((pid_t)-pid, SIGKILL);
+        }
+    }
+    if (!error) error = above_stdio(&pidfd);
+    if (error) {
+        reap_failed((pid_t)pid, pidfd);
+        if (pidfd >= 0) close(pidfd);
+        return error;
+    }
+    child->pid = (pid_t)pid;
+    child->pidfd = pidfd;
+    return 0;
+}
+
+static uint64_t resident_peak(void) {
+    struct rusage self;
+    return getrusage(RUSAGE_SELF, &self) == 0 ? (uint64_t)self.ru_maxrss * 1024 : 0;
+}
+
+static void release(struct drain_child *child) {
+    for (int i = 0; i < DRAIN_STREAMS; i++) {
+        stream_close(&child->streams[i]);
+        buffer_close(&child->streams[i].buffer);
+    }
+    free(child);
+}
+
+int drain_spawn(const struct drain_spec *spec, struct drain_child **out,
+                struct drain_failure *failure) {
+    int error = 0, input = -1, writing[DRAIN_STREAMS] = {-1, -1};
+    enum drain_stage stage = DRAIN_STAGE_MEMORY;
+    struct exec_plan plan = {.spec = spec, .envp = spec->envp ? spec->envp : drain_environment()};
+    struct drain_child *child = calloc(1, sizeof *child);
+    *out = NULL;
+    if (!child) {
+        error = ENOMEM;
+        goto out;
+    }
+    child->pidfd = child->sink.fd = -1;
+    child->supervised = spec->supervised;
+    for (int i = 0; i < DRAIN_STREAMS; i++) {
+        child->streams[i].fd = -1;
+        child->streams[i].hold = UINT64_MAX;
+    }
+    for (int i = 0; i < DRAIN_STREAMS && !error; i++)
+        error = buffer_open(&child->streams[i].buffer, spec->keep[i].head, spec->keep[i].tail);
+    if (!error) error = exec_plan_open(&plan);
+    if (error) goto out;
+
+    stage = DRAIN_STAGE_INPUT;
+    error = open_input(spec->input, &plan, &input);
+    if (error) goto out;
+
+    stage = DRAIN_STAGE_PIPE;
+    for (int i = 0; i < DRAIN_STREAMS && !error; i++) {
+        error = open_pipe(&child->streams[i], &writing[i]);
+        plan.output[i] = writing[i];
+    }
+    if (error) goto out;
+
+    child->max_rss_floor = resident_peak();
+    child->started = drain_now();
+    error = start(child, &plan);
+    stage = plan.failure.stage;
+out:
+    for (int i = 0; i < DRAIN_STREAMS; i++)
+        if (writing[i] >= 0) close(writing[i]);
+    if (input >= 0) close(input);
+    exec_plan_close(&plan);
+    if (error) {
+        *failure = (struct drain_failure){stage, error, plan.failure.detail};
+        if (child) release(child);
+        return error;
+    }
+    *out = child;
+    return 0;
+}

@@ -1,0 +1,159 @@
+#include "stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+enum {
+    BULK_PIPE = 1 << 20,   // of 64 KiB to 4 MiB, the size from which more brings nothing
+    SCRATCH = 64 << 10,    // read at a time where splice is refused
+    WORTHWHILE = 16 << 10, // a find that is worth waking up for
+    TRICKLE = 2 << 10,     // a piece of which the next is better not waited for
+    FEW_LOOKS = 4,         // small finds in a row before we look away
+};
+
+static const int64_t REST_FIRST = 125 * 1000;
+static const int64_t REST_MOST = 1000 * 1000;
+
+void stream_close(struct stream *s) {
+    if (s->fd >= 0) close(s->fd);
+    s->fd = -1;
+}
+
+void sink_close(struct sink *sink) {
+    if (sink->fd >= 0) close(sink->fd);
+    sink->fd = -1;
+}
+
+static bool sink_usable(struct sink *sink) {
+    if (sink->fd != -1) return sink->fd >= 0;
+    sink->fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    struct stat st;
+    // In a container whose /dev/null is a plain file, gigabytes would fill the disk.
+    bool null = sink->fd >= 0 && fstat(sink->fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+                st.st_rdev == makedev(1, 3);
+    if (!null) {
+        sink_close(sink);
+        sink->fd = -2;
+    }
+    return null;
+}
+
+static void grow(struct stream *s) {
+    s->grown = true;
+    // A user past pipe-user-pages-soft gets EPERM for any growth; pipe-max-size may be lower.
+    for (int size = BULK_PIPE; (size_t)size > s->capacity; size /= 2) {
+        int got = fcntl(s->fd, F_SETPIPE_SZ, size);
+        if (got > 0) {
+            s->capacity = (size_t)got;
+            return;
+        }
+    }
+}
+
+// Bytes that the ring may take without overwriting what is held.
+static size_t ring_room(const struct stream *s) {
+    if (s->hold == UINT64_MAX) return s->buffer.tail_size;
+    uint64_t kept_from = s->total - s->buffer.tail_length;
+    uint64_t oldest = s->hold > kept_from ? s->hold : kept_from;
+    uint64_t used = s->total > oldest ? s->total - oldest : 0;
+    return used >= s->buffer.tail_size ? 0 : s->buffer.tail_size - (size_t)used;
+}
+
+bool stream_wanted(const struct stream *s) {
+    if (s->fd < 0) return false;
+    if (s->buffer.head_length < s->buffer.head_size) return true;
+    return s->buffer.tail_size == 0 || ring_room(s) > 0;
+}
+
+// One step: a positive count, 0 at the end of the stream, -1 with errno.
+static ssize_t keep_some(struct stream *s, struct iovec runs[3], int count) {
+    ssize_t n = readv(s->fd, runs, count);
+    if (n > 0) buffer_filled(&s->buffer, (size_t)n);
+    return n;
+}
+
+static ssize_t drop_some(struct stream *s, struct sink *sink, size_t most) {
+    if (sink_usable(sink)) {
+        ssize_t n = splice(s->fd, NULL, sink->fd, NULL, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (n >= 0 || errno == EAGAIN || errno == EINTR) return n;
+        sink_close(sink);
+        sink->fd = -2;
+    }
+    char scratch[SCRATCH];
+    return read(s->fd, scratch, most < sizeof scratch ? most : sizeof scratch);
+}
+
+// In a ring, bytes that will be overwritten before anybody can see them need not be copied.
+static size_t hopeless(const struct stream *s) {
+    if (s->buffer.tail_size == 0 || s->hold != UINT64_MAX) return 0;
+    int waiting = 0;
+    if (s->buffer.tail_size >= s->capacity || ioctl(s->fd, FIONREAD, &waiting) != 0) return 0;
+    size_t ahead = waiting > 0 ? (size_t)waiting : 0;
+    size_t fits = s->buffer.tail_size + WORTHWHILE;
+    return ahead > fits ? ahead - s->buffer.tail_size : 0;
+}
+
+// Drops `excess` bytes and fills the ring anew in one go: between the two it holds nothing, and
+// the caller may stop after any step.
+static ssize_t skip_ahead(struct stream *s, struct sink *sink, size_t excess) {
+    ssize_t dropped = drop_some(s, sink, excess);
+    if (dropped <= 0) return dropped;
+    buffer_gap(&s->buffer);
+    struct iovec runs[3];
+    int count = buffer_space(&s->buffer, s->buffer.tail_size, runs);
+    ssize_t kept = keep_some(s, runs, count);
+    return kept > 0 ? dropped + kept : dropped;
+}
+
+static ssize_t step(struct stream *s, struct sink *sink, size_t most) {
+    struct iovec runs[3];
+    int count = buffer_space(&s->buffer, ring_room(s), runs);
+    if (s->buffer.head_length == s->buffer.head_size) {
+        if (s->buffer.tail_size == 0) return drop_some(s, sink, most);
+        size_t excess = hopeless(s);
+        if (excess > 0) return skip_ahead(s, sink, excess);
+    }
+    return keep_some(s, runs, count);
+}
+
+size_t stream_move(struct stream *s, struct sink *sink, size_t budget, bool dry) {
+    size_t moved = 0;
+    while (moved < budget && stream_wanted(s)) {
+        ssize_t n = step(s, sink, budget - moved);
+        if (n > 0) {
+            moved += (size_t)n;
+            s->total += (uint64_t)n;
+            // A writer of small pieces is always a piece ahead: following it piece by piece would
+            // cost both more than all the rest.
+            if (n < TRICKLE && !dry) break;
+            continue;
+        }
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EAGAIN) break;
+        // A pipe has no other errors; if one came, the stream ends here and says so by its eof.
+        s->eof = n == 0;
+        stream_close(s);
+    }
+    if (s->fd >= 0 && !s->grown && moved >= s->capacity / 4 * 3) grow(s);
+    return moved;
+}
+
+void stream_pace(struct stream *s, size_t found, int64_t now) {
+    // `found` is what came together since the last look. The aim is a pipe between a quarter
+    // and three quarters full: fuller, and the writer will have to wait for us; emptier, and
+    // we wake it and ourselves for nothing.
+    if (found == 0 || found >= s->capacity / 4 * 3) {
+        s->rest = 0;
+        s->small_finds = 0;
+    } else if (s->rest == 0) {
+        s->small_finds = found < WORTHWHILE ? s->small_finds + 1 : 0;
+        if (s->small_finds > FEW_LOOKS) s->rest = REST_FIRST;
+    } else if (found < s->capacity / 4) {
+        s->rest = s->rest * 2 < REST_MOST ? s->rest * 2 : REST_MOST;
+    }
+    s->rest_until = now + s->rest;
+}

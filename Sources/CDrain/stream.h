@@ -1,0 +1,40 @@
+// One pipe: what is kept goes into the buffer, the rest away.
+
+#ifndef DRAIN_CORE_STREAM_H
+#define DRAIN_CORE_STREAM_H
+
+#include "buffer.h"
+
+struct stream {
+    int fd;               // reading end, non-blocking, owned; -1 once closed
+    bool eof;             // the end was reached
+    bool grown;           // the pipe was enlarged, or that was refused
+    size_t capacity;      // of the pipe, in bytes
+    uint64_t total;       // bytes carried so far
+    uint64_t hold;        // bytes from this offset on must not be overwritten
+    int64_t rest;         // how long to look away, nanoseconds; 0 while there is no reason to
+    int64_t rest_until;   // not looked at before
+    int small_finds;      // finds in a row that were too small to be worth waking for
+    struct buffer buffer; // owned until taken
+};
+
+// Where bytes go that nobody wants. `fd` is /dev/null, -1 before it was needed, -2 when it
+// cannot be used.
+struct sink {
+    int fd;
+};
+
+// Moves what is in the pipe, up to `budget` bytes; until it is dry or, if need not be, until little
+// is found. Returns how many bytes that were.
+size_t stream_move(struct stream *s, struct sink *sink, size_t budget, bool dry);
+
+// Whether anything can be read without overwriting what is held.
+bool stream_wanted(const struct stream *s);
+
+// Sets how long to look away, by what was found.
+void stream_pace(struct stream *s, size_t found, int64_t now);
+
+void stream_close(struct stream *s);
+void sink_close(struct sink *sink);
+
+#endif

@@ -1,0 +1,150 @@
+// Who else belongs to a command: members of its group or descendants, and holders of its pipes.
+
+#include "child.h"
+#include "proc.h"
+#include "supervise.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// Every process number given out after `first`, at time `then`, and up to now. False when that
+// is not to be known: numbers may have gone around, or are too many to try one by one.
+static bool each_since(pid_t first, int64_t then, proc_visit *each, void *context) {
+    enum { MOST = 4096 };
+    // In so short a time not even a small pid_max has been gone through once.
+    const int64_t short_time = 250 * 1000 * 1000;
+    if (drain_now() - then > short_time) return false;
+    char load[128];
+    if (proc_file("/proc/loadavg", load, sizeof load) <= 0) return false;
+    const char *word = strrchr(load, ' ');
+    pid_t last = word ? (pid_t)atoi(word) : 0;
+    if (last < first || last - first > MOST) return false;
+    for (pid_t pid = first + 1; pid <= last; pid++)
+        if (!each(pid, 0, context)) break;
+    return true;
+}
+
+struct member_search {
+    const struct drain_child *child;
+    pid_t *pids;
+    size_t room, count;
+};
+
+static bool count_member(pid_t pid, pid_t parent, void *context) {
+    (void)parent;
+    struct member_search *s = context;
+    if (pid == s->child->pid || getpgid(pid) != s->child->pid || !proc_alive(pid)) return true;
+    if (s->count < s->room) s->pids[s->count] = pid;
+    s->count++;
+    return true;
+}
+
+static bool count_descendant(pid_t pid, pid_t parent, void *context) {
+    (void)parent;
+    struct member_search *s = context;
+    if (pid == s->child->pid || !proc_alive(pid)) return true;
+    if (s->count < s->room) s->pids[s->count] = pid;
+    s->count++;
+    return true;
+}
+
+size_t drain_others(const struct drain_child *child, pid_t *pids, size_t room) {
+    struct member_search s = {child, pids, pids ? room : 0, 0};
+    if (child->supervised) {
+        // Once the leader has ended, whoever is left has come to us or descends from one who has.
+        if (child->exited && settle_children(child->reaped ? 0 : child->pid, false) == 0) return 0;
+        each_descendant(count_descendant, &s);
+        return s.count;
+    }
+    // A member of the group was born after its leader, so after a short run the few numbers
+    // given out since are all there is to ask about: a listing of /proc would cost more than
+    // the whole run of a small command.
+    if (!each_since(child->pid, child->started, count_member, &s)) proc_each(count_member, &s);
+    return s.count;
+}
+
+struct holder_search {
+    ino_t pipes[DRAIN_STREAMS];
+    dev_t device;
+    struct drain_holder *holders;
+    size_t room, count;
+};
+
+static bool holds_one(const struct holder_search *s, pid_t pid) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *list = opendir(path);
+    if (!list) return false;
+    bool found = false;
+    struct dirent *e;
+    while (!found && (e = readdir(list))) {
+        struct stat link, target;
+        // The link's own mode says how the descriptor was opened: a reading end is ours.
+        if (fstatat(dirfd(list), e->d_name, &target, 0) != 0 || !S_ISFIFO(target.st_mode)) continue;
+        if (target.st_dev != s->device || !target.st_ino) continue;
+        if (target.st_ino != s->pipes[0] && target.st_ino != s->pipes[1]) continue;
+        found = fstatat(dirfd(list), e->d_name, &link, AT_SYMLINK_NOFOLLOW) == 0 &&
+                (link.st_mode & S_IWUSR);
+    }
+    closedir(list);
+    return found;
+}
+
+static void describe(pid_t pid, struct drain_holder *holder) {
+    char name[64];
+    holder->pid = pid;
+    ssize_t n = proc_read(pid, "cmdline", holder->command, sizeof holder->command);
+    while (n > 0 && holder->command[n - 1] == '\0') n--;
+    for (ssize_t i = 0; i < n; i++)
+        if (holder->command[i] == '\0') holder->command[i] = ' ';
+    if (n > 0) return;
+    // A process without a command line (a zombie's child, a kernel helper) still has a name.
+    n = proc_read(pid, "comm", name, sizeof name);
+    if (n > 0 && name[n - 1] == '\n') name[n - 1] = '\0';
+    snprintf(holder->command, sizeof holder->command, "[%s]", n > 0 ? name : "unknown");
+}
+
+static bool note_holder(pid_t pid, pid_t parent, void *context) {
+    (void)parent;
+    struct holder_search *s = context;
+    if (!holds_one(s, pid)) return true;
+    describe(pid, &s->holders[s->count]);
+    return ++s->count < s->room;
+}
+
+size_t drain_holders(const struct drain_child *child, struct drain_holder *holders, size_t room) {
+    struct holder_search s = {.holders = holders, .room = room};
+    bool any = false;
+    for (int i = 0; i < DRAIN_STREAMS; i++) {
+        struct stat st;
+        if (child->streams[i].fd < 0 || fstat(child->streams[i].fd, &st) != 0) continue;
+        s.pipes[i] = st.st_ino;
+        s.device = st.st_dev;
+        any = true;
+    }
+    if (any && room > 0) proc_each(note_holder, &s);
+    return s.count;
+}
+
+static uint64_t resident_of(pid_t pid) {
+    char statm[128];
+    unsigned long pages = 0;
+    if (proc_read(pid, "statm", statm, sizeof statm) <= 0) return 0;
+    const char *second = strchr(statm, ' ');
+    if (second) pages = strtoul(second + 1, NULL, 10);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t drain_resident(const struct drain_child *child) {
+    enum { MOST = 256 };
+    pid_t others[MOST];
+    size_t count = drain_others(child, others, MOST);
+    uint64_t sum = child->exited ? 0 : resident_of(child->pid);
+    for (size_t i = 0; i < count && i < MOST; i++) sum += resident_of(others[i]);
+    return sum;
+}

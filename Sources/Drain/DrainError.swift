@@ -1,0 +1,47 @@
+/// Why a command could not be run. Nothing of it is left running.
+///
+/// What a command does, a non-zero exit, a signal, more output than is kept, a time limit, is
+/// never an error: it stands in the `Report`.
+public struct DrainError: Error, Sendable, Hashable {
+    public enum Kind: Sendable, Hashable {
+        /// No program, a NUL inside a string, or a variable's name that cannot be one.
+        case invalidCommand
+        /// There is no such program.
+        case notFound
+        /// There is a program, and it cannot be executed.
+        case notExecutable
+        case workingDirectory
+        case standardInput
+        /// A resource limit that setrlimit(2) refuses, above the hard limit for example.
+        case resourceLimit
+        /// The system has no room for another process, descriptor or mapping.
+        case system
+    }
+
+    public let kind: Kind
+    /// What it was about: a program, a path, a limit's name, a system call.
+    public let subject: String
+    public let errno: Errno
+
+    package init(_ kind: Kind, _ subject: String, _ errno: Errno) {
+        self.kind = kind
+        self.subject = subject
+        self.errno = errno
+    }
+}
+
+extension DrainError: CustomStringConvertible {
+    /// One line for people.
+    public var description: String {
+        let what =
+            switch kind {
+            case .invalidCommand: "this command cannot be run: \(subject)"
+            case .notFound, .notExecutable: "cannot run '\(subject)'"
+            case .workingDirectory: "cannot change to directory '\(subject)'"
+            case .standardInput: "cannot open standard input '\(subject)'"
+            case .resourceLimit: "cannot set the limit on \(subject)"
+            case .system: "\(subject) failed"
+            }
+        return kind == .invalidCommand ? what : "\(what): \(errno.message)"
+    }
+}

@@ -1,0 +1,105 @@
+extension Report {
+    /// Writes the report as one JSON object: docs/report.schema.json says its form. Adds no more to
+    /// memory than the writer's buffer.
+    public func write<Failure>(
+        to writer: inout JSONWriter<Failure>, encoding: ContentEncoding = .text
+    ) throws(Failure) {
+        try writer.write(self, encoding)
+    }
+
+    /// The report as JSON. A copy: `write(to:encoding:)` is for what is large.
+    public func json(encoding: ContentEncoding = .text) -> String {
+        var bytes: [UInt8] = []
+        var writer = JSONWriter<Never> { span in
+            unsafe span.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        }
+        write(to: &writer, encoding: encoding)
+        writer.flush()
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+extension JSONCore {
+    mutating func report(_ report: Report, _ encoding: ContentEncoding) {
+        open("{")
+        report.forEachField { name, field in
+            key(name)
+            value(field, encoding)
+        }
+        close("}")
+    }
+
+    private mutating func value(_ field: ReportField, _ encoding: ContentEncoding) {
+        switch field {
+        case .null: word("null")
+        case .bool(let bool): word(bool ? "true" : "false")
+        case .number(let value): number(value)
+        case .string(let value): string(value)
+        case .content(let capture): content(capture, encoding)
+        case .strings(let strings):
+            open("[")
+            for value in strings { string(value) }
+            close("]")
+        case .numbers(let numbers):
+            open("[")
+            for value in numbers { number(value) }
+            close("]")
+        case .problem(let problem):
+            open("{")
+            key("message")
+            string(problem.message)
+            key("errno")
+            string(problem.errno.name)
+            close("}")
+        case .holders(let holders):
+            open("[")
+            for holder in holders {
+                open("{")
+                key("pid")
+                number(Int(holder.pid))
+                key("command")
+                string(holder.command)
+                close("}")
+            }
+            close("]")
+        }
+    }
+}
+
+/// The same keys and values for a host's own encoder; kept bytes as text.
+extension Report: Encodable {
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try forEachField { (name, field) throws(any Error) in
+            let key = Key(stringValue: name)
+            switch field {
+            case .null: try container.encodeNil(forKey: key)
+            case .bool(let bool): try container.encode(bool, forKey: key)
+            case .number(let number): try container.encode(number, forKey: key)
+            case .string(let string): try container.encode(string, forKey: key)
+            case .content(let capture): try container.encode(capture.text, forKey: key)
+            case .strings(let strings): try container.encode(strings.map(\.description), forKey: key)
+            case .numbers(let numbers): try container.encode(numbers, forKey: key)
+            case .problem(let problem): try container.encode(problem, forKey: key)
+            case .holders(let holders): try container.encode(holders, forKey: key)
+            }
+        }
+    }
+
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+}
+
+extension Report.Problem: Encodable {
+    private enum Key: String, CodingKey { case message, errno }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(message, forKey: .message)
+        try container.encode(errno.name, forKey: .errno)
+    }
+}

@@ -1,0 +1,174 @@
+import CDrain
+
+/// The story of one run, on the calling thread: spawn, then pump, ask the machine and do what it
+/// says until it is finished, then reap and report.
+struct Run: ~Copyable {
+    private let child: Child
+    private let command: Command
+    private let limits: Limits
+    private let leavesBackground: Bool
+    /// What ends the tree, if it has to be ended.
+    private let means: Report.KillMethod
+    private let startedAt: Timestamp
+    private let start: Instant
+    private var machine: TimeoutMachine
+    private var seen: TimeoutMachine.Observation
+    private var exitedAt: Instant?
+    private var killMethod: Report.KillMethod?
+    private var holders: [Report.Holder] = []
+    /// What kept us from going on, once the command was running.
+    private var failure: DrainError?
+
+    /// Runs a command to its end. Throws only when it could not be started; when Drain itself fails
+    /// later, the command is ended, and the report says so and has what was kept till then.
+    static func perform(
+        _ command: Command, _ limits: Limits, _ timeouts: Timeouts,
+        cancellation: CancellationSource? = nil, attendants: [any Attendant] = [], supervised: Bool = false
+    ) throws(DrainError) -> Report {
+        var run = try Run(command, limits, timeouts, supervised: supervised)
+        do throws(DrainError) { try run.untilFinished(cancellation, attendants) } catch {
+            run.failure = error
+            if run.child.signal(.kill) { run.killMethod = run.means }
+        }
+        return run.report()
+    }
+
+    private init(
+        _ command: Command, _ limits: Limits, _ timeouts: Timeouts, supervised: Bool
+    ) throws(DrainError) {
+        self.command = command
+        self.limits = limits
+        leavesBackground = timeouts.background == .leave
+        means = supervised ? .supervisor : .group
+        startedAt = .now()
+        start = drain_now()
+        machine = TimeoutMachine(timeouts, start: start)
+        seen = TimeoutMachine.Observation(now: start)
+        child = try Child(command, limits, supervised: supervised)
+    }
+
+    private mutating func untilFinished(
+        _ cancellation: CancellationSource?, _ attendants: [any Attendant]
+    ) throws(DrainError) {
+        var watches = [drain_watch(fd: -1, read: true, write: false, ready: false)]
+        watches[0].fd = cancellation?.descriptor ?? -1
+        while true {
+            switch machine.next(seen) {
+            case .wait(let until):
+                try observe(&watches, until: until, attendants)
+                if watches[0].ready, means == .supervisor { child.reapOrphans() }
+                if watches[0].ready, let wish = cancellation?.take() {
+                    seen.cancellation = wish
+                    // It was heard; a descriptor that stays ready must not end every wait.
+                    watches[0].fd = -1
+                }
+            case .signal(let signal):
+                if child.signal(signal) { killMethod = means }
+                seen.others = nil
+            case .kill:
+                if child.signal(.kill) { killMethod = means }
+                seen.others = nil
+            case .lookForOthers:
+                seen.others = child.hasOthers()
+            case .giveUp:
+                try countTheRest()
+                holders = child.holders()
+                child.giveUp()
+                seen.closed = true
+            case .finish:
+                for attendant in attendants {
+                    attendant.finish(child, ended: machine.cause != nil, cancellation)
+                }
+                return
+            }
+        }
+    }
+
+    /// One round, and what it showed.
+    private mutating func observe(
+        _ watches: inout [drain_watch], until: Instant, _ attendants: [any Attendant]
+    ) throws(DrainError) {
+        var until = until
+        watches.removeSubrange(1...)
+        for attendant in attendants {
+            attendant.prepare(child, &watches)
+            until = min(until, attendant.wakeAt)
+        }
+        let round = try child.pump(&watches, until: until)
+        seen.now = round.now
+        seen.moved = round.moved.0 > 0 || round.moved.1 > 0
+        seen.exited = round.exited
+        seen.closed = round.closed
+        seen.others = nil
+        if round.exited, exitedAt == nil { exitedAt = round.now }
+        for attendant in attendants {
+            if let wish = attendant.attend(child, watches, now: round.now), seen.cancellation == nil {
+                seen.cancellation = wish
+            }
+        }
+    }
+
+    /// What is in the pipes is counted before they are given up, whoever was to see it first.
+    private mutating func countTheRest() throws(DrainError) {
+        for stream in Stream.allCases { child.hold(stream, from: .max) }
+        var none: [drain_watch] = []
+        let round = try child.pump(&none, until: seen.now)
+        seen.closed = round.closed
+    }
+
+    private mutating func report() -> Report {
+        // Everything that needs the group's number comes before the reaping gives it back.
+        var survivors = killMethod == nil || failure != nil ? [] : child.others()
+        if killMethod != nil, exitedAt == nil { survivors.append(child.pid) }
+        let ended = child.reap()
+        if means == .supervisor, ended != nil, killMethod != nil || !leavesBackground {
+            survivors = huntTheRest()
+        }
+        let end = exitedAt ?? seen.now
+        let unknown = ended == nil && exitedAt != nil
+        let (stdout, stderr) = child.takeCaptures(limits)
+        return Report(
+            command: command.arguments, outcome: outcome(ended?.0), termination: ended?.0,
+            error: failure.map { Report.Problem($0) } ?? (unknown ? .statusTaken : nil),
+            startedAt: startedAt, duration: .nanoseconds(end - start), stdout: stdout, stderr: stderr,
+            usage: ended?.1 ?? .none, killMethod: killMethod, survivors: survivors, holders: holders)
+    }
+
+    /// Without the leader, the kernel itself says whether anybody is left: nobody, nearly always.
+    private mutating func huntTheRest() -> [Int32] {
+        let isAlone = !child.hasOthers() && drain_childless()
+        if isAlone { return [] }
+        killMethod = means
+        let left = drain_hunt(drain_now().advanced(by: TimeoutMachine.patience))
+        return left == 0 ? [] : child.others()
+    }
+
+    private func outcome(_ termination: Report.Termination?) -> Report.Outcome {
+        if failure != nil { return .failed }
+        switch machine.cause {
+        case .wallLimit: return .timedOut
+        case .idleLimit: return .idleTimedOut
+        case .cancelled: return .cancelled
+        case nil:
+            switch termination {
+            case .exited: return .exited
+            case .signaled: return .signaled
+            case nil: return .failed  // somebody else has its status
+            }
+        }
+    }
+}
+
+/// Somebody who goes along with a run: is shown every round, and may have descriptors of its own
+/// watched. Called on the run's thread.
+protocol Attendant: AnyObject {
+    /// When to be shown a round at the latest.
+    var wakeAt: Instant { get }
+    /// Before a round: may append watches, at most three.
+    func prepare(_ child: borrowing Child, _ watches: inout [drain_watch])
+    /// After a round. May ask for the end of the run.
+    func attend(_ child: borrowing Child, _ watches: [drain_watch], now: Instant) -> CancellationSource.Wish?
+    /// After the last round, before the buffers are handed over. `ended`: the run was ended before
+    /// the command did by itself.
+    func finish(_ child: borrowing Child, ended: Bool, _ cancellation: CancellationSource?)
+}

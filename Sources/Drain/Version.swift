@@ -1,0 +1,2 @@
+/// The version of the library and of `drain-run`.
+public let drainVersion = "0.1.0"

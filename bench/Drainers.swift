@@ -1,0 +1,140 @@
+import Drain
+import Foundation
+
+/// Those that run a command which prints more than is kept, and throw the rest away.
+func drainGroup(_ name: String, count: Int, block: Int, _ tools: Tools) -> Group {
+    let writer = [tools.misbehave, "write", "\(count)", "\(block)"]
+    let work = DrainWork(writer: writer, count: count, cap: 1 << 20)
+    var contenders = [
+        Contender(name: "drain-run") { try work.drainRun(tools.drainRun.path) },
+        Contender(name: "library, runBlocking") { try work.library() },
+        Contender(name: "| cat >/dev/null") { try work.cat() },
+        Contender(name: "Foundation Process, read loop") { try work.foundation() },
+    ]
+    var notes = [
+        "drain-run and cat: their own start is in the figures; cat keeps nothing",
+        "drain-run's CPU is known to 2 ms: a report tells the command's in whole milliseconds",
+    ]
+    if let python = tools.python {
+        contenders.insert(Contender(name: "Python, 2 capped threads") { try work.python(python) }, at: 3)
+        notes.append("Python runs already and measures itself; it and Foundation read by 64 KiB")
+    } else {
+        notes.append("no python3 here")
+    }
+    return Group(
+        name: name, title: "\(size(count)) by \(size(block)), 1 MiB kept", rounds: 5, contenders: contenders,
+        columns: [.figure(.wall), .median(.rate), .figure(.cpu), .ratio(.wall), .ratio(.cpu)],
+        subject: "drain-run", notes: notes)
+}
+
+func size(_ bytes: Int) -> String {
+    for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] where bytes % unit == 0 {
+        return "\(bytes / unit) \(name)"
+    }
+    return bytes % 1_000_000 == 0 ? "\(bytes / 1_000_000) MB" : "\(bytes) B"
+}
+
+/// A command that prints `count` bytes, and how the contenders run it.
+private struct DrainWork {
+    let writer: [String]
+    let count: Int
+    let cap: Int
+
+    private func sample(wall: Double, cpu: Double) -> Sample {
+        [.wall: wall * 1000, .cpu: cpu * 1000, .rate: Double(count) / wall / 1e9]
+    }
+
+    private func check(_ bytes: Int, kept: Int? = nil) throws {
+        guard bytes == count else { throw Failure("\(count) bytes were written and \(bytes) seen") }
+        if let kept, kept != min(cap, count) { throw Failure("\(kept) bytes were kept of \(cap)") }
+    }
+
+    func drainRun(_ path: String) throws -> Sample {
+        let pipe = try CloseOnExecPipe()
+        let start = now()
+        let child = try Spawned(
+            [path, "--max-output", "\(cap)", "--encode", "none", "--"] + writer, stdout: pipe.writing)
+        pipe.closeWriting()
+        var data = Data()
+        while pipe.readSome(into: &data) {}
+        let (cpu, end) = try child.finish("drain-run")
+        let report = try WrittenReport(data)
+        try check(report.stdoutBytes, kept: report.stdoutBytesKept)
+        let ofCommand = Double(report.userMs + report.systemMs) / 1000
+        return sample(wall: end - start, cpu: max(0, cpu.withChildren - ofCommand))
+    }
+
+    func library() throws -> Sample {
+        let (start, cpu) = (now(), ownCPU())
+        let report = try Command(writer[0], arguments: Array(writer.dropFirst()))
+            .runBlocking(limits: Limits(bytes: cap))
+        let result = sample(wall: now() - start, cpu: ownCPU() - cpu)
+        guard report.exitCode == 0 else { throw Failure("the command: \(report.outcome)") }
+        try check(report.stdout.totalCount, kept: report.stdout.keptCount)
+        return result
+    }
+
+    func cat() throws -> Sample {
+        let null = open("/dev/null", O_WRONLY | O_CLOEXEC)
+        defer { close(null) }
+        let pipe = try CloseOnExecPipe()
+        let start = now()
+        let cat = try Spawned(["cat"], stdin: pipe.reading, stdout: null)
+        pipe.closeReading()
+        let writer = try Spawned(self.writer, stdout: pipe.writing)
+        pipe.closeWriting()
+        _ = try writer.finish("the writer")
+        let (cpu, end) = try cat.finish("cat")
+        return sample(wall: end - start, cpu: cpu.own ?? cpu.withChildren)
+    }
+
+    func python(_ python: PythonServer) throws -> Sample {
+        let answer = try python.ask("drain", writer, cap: cap)
+        try check(answer.bytes)
+        return sample(wall: answer.wall, cpu: answer.cpu)
+    }
+
+    func foundation() throws -> Sample {
+        let (start, cpu) = (now(), ownCPU())
+        let (process, pipe) = try startProcess(writer)
+        var (seen, kept) = (0, Data())
+        while let chunk = try pipe.fileHandleForReading.read(upToCount: 64 << 10), !chunk.isEmpty {
+            seen += chunk.count
+            if kept.count < cap { kept.append(chunk.prefix(cap - kept.count)) }
+        }
+        process.waitUntilExit()
+        let result = sample(wall: now() - start, cpu: ownCPU() - cpu)
+        guard process.terminationStatus == 0 else { throw Failure("the command failed in Foundation") }
+        try check(seen, kept: kept.count)
+        return result
+    }
+}
+
+/// A Foundation Process that is running, with its standard output.
+func startProcess(_ command: [String]) throws -> (Process, Pipe) {
+    let (process, pipe) = (Process(), Pipe())
+    process.executableURL = URL(fileURLWithPath: command[0])
+    process.arguments = Array(command.dropFirst())
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = pipe
+    try process.run()
+    return (process, pipe)
+}
+
+/// What is needed of a report of drain-run.
+struct WrittenReport: Decodable {
+    let exitCode: Int
+    let stdoutBytes: Int
+    let stdoutBytesKept: Int
+    let stderrBytes: Int
+    let stderrBytesKept: Int
+    let userMs: Int
+    let systemMs: Int
+
+    init(_ data: Data) throws {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        self = try decoder.decode(WrittenReport.self, from: data)
+        guard exitCode == 0 else { throw Failure("the command ended with \(exitCode)") }
+    }
+}

@@ -1,0 +1,95 @@
+import Foundation
+
+/// A wrong command line.
+struct Usage: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// Something measured did not work.
+struct Failure: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// The sets of measurements that can be asked for.
+enum Suite: String, CaseIterable {
+    case bulk, tiny, latency, memory
+
+    var about: String {
+        switch self {
+        case .bulk: "a child that writes much by 64 KiB, past the cap"
+        case .tiny: "a child that writes 100 bytes at a time, past the cap"
+        case .latency: "start to end of true"
+        case .memory: "peak resident size of whoever drains"
+        }
+    }
+
+    func groups(_ tools: Tools) -> [Group] {
+        switch self {
+        case .bulk: [drainGroup("bulk", count: tools.quick ? 512 << 20 : 4 << 30, block: 64 << 10, tools)]
+        case .tiny: [drainGroup("tiny", count: tools.quick ? 20_000_000 : 100_000_000, block: 100, tools)]
+        case .latency: [latencyGroup(tools)]
+        case .memory: [memoryGroup(tools)]
+        }
+    }
+}
+
+struct BenchOptions {
+    enum Errand { case run, list, help }
+
+    var errand = Errand.run
+    var suites = Suite.allCases
+    var quick = false
+    var builds = true
+    var drainRun: String?
+    var jsonFile: String?
+
+    static let help = """
+        Usage: swift run -c release bench [OPTION]...
+
+        Measures Drain beside its peers and prints a table for each set of measurements.
+
+          --quick           fewer and smaller runs
+          --only NAME       this set only (repeatable)
+          --list            the sets there are
+          --json FILE       also write every figure, the machine and the versions to FILE
+          --drain-run PATH  measure this drain-run
+          --no-build        measure the drain-run next to bench; without this and without
+                            --drain-run, one is built as for installing, statically linked
+          --help            this text
+
+        Exits with 1 if something that was measured did not work, never because of a figure.
+        """
+
+    init(_ words: some Sequence<String>) throws {
+        var rest = Array(words)[...]
+        var only: [Suite] = []
+        while let word = rest.popFirst() {
+            func value() throws -> String {
+                guard let value = rest.popFirst() else { throw Usage(description: "\(word) needs a value") }
+                return value
+            }
+            switch word {
+            case "--quick": quick = true
+            case "--only": only.append(try Self.suite(try value()))
+            case "--list": errand = .list
+            case "--json": jsonFile = try value()
+            case "--drain-run": drainRun = try value()
+            case "--no-build": builds = false
+            case "--help", "-h": errand = .help
+            default: throw Usage(description: "unknown option '\(word)'; see --help")
+            }
+        }
+        if !only.isEmpty { suites = Suite.allCases.filter(only.contains) }
+    }
+
+    private static func suite(_ name: String) throws -> Suite {
+        if let suite = Suite(rawValue: name) { return suite }
+        let names = Suite.allCases.map(\.rawValue).joined(separator: ", ")
+        throw Usage(description: "--only: there is no '\(name)'; there are \(names)")
+    }
+}
+
+func complain(_ message: String) {
+    FileHandle.standardError.write(Data("bench: \(message)\n".utf8))
+}

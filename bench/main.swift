@@ -1,0 +1,29 @@
+// Figures of Drain beside those of its peers, taken in the same run, in turns.
+
+import Foundation
+
+if let peer = MemoryPeer.asked() { exit(peer.run()) }
+
+do {
+    let options = try BenchOptions(CommandLine.arguments.dropFirst())
+    switch options.errand {
+    case .help: print(BenchOptions.help)
+    case .list: for suite in Suite.allCases { print("\(suite.rawValue)  \(suite.about)") }
+    case .run:
+        let tools = try Tools(options)
+        let results = options.suites.flatMap { suite in
+            suite.groups(tools).map { group in
+                print("\n\(group.name): \(group.title)")
+                let result = group.run()
+                print(Table(result).text)
+                return result
+            }
+        }
+        tools.python?.stop()
+        if let file = options.jsonFile { try Record(tools, results).write(to: file) }
+        exit(results.contains { $0.hasFailed } ? 1 : 0)
+    }
+} catch {
+    complain("\(error)")
+    exit(error is Usage ? 2 : 1)
+}
