@@ -77,12 +77,16 @@ static int signal_group(const struct drain_child *child, int signal) {
 
 int drain_signal(const struct drain_child *child, int signal) {
     const int64_t hunt = 50 * 1000 * 1000;
+    const struct drain_means *means = &child->means;
     int error = signal_group(child, signal);
-    if (!child->supervised) return error;
     pid_t spare = child->reaped ? 0 : child->pid;
-    signal_descendants(spare, signal);
-    if (signal == SIGKILL && child->exited) hunt_children(spare, drain_now() + hunt);
-    return 0;
+    if (means->cgroup && drain_cgroup_signal(means->cgroup, spare, signal) == 0) error = 0;
+    if (means->supervised) {
+        signal_descendants(spare, signal);
+        if (signal == SIGKILL && child->exited) hunt_children(spare, drain_now() + hunt);
+        error = 0;
+    }
+    return error;
 }
 
 int drain_reap(struct drain_child *child, struct drain_status *status) {

@@ -7,11 +7,11 @@
 #include "stream.h"
 
 struct drain_child {
-    pid_t pid;              // the leader; also its session and process group
-    int pidfd;              // owned
-    bool exited;            // seen on the pidfd
-    bool supervised;        // see drain_spec
-    bool reaped;            // by us or by somebody else: `pid` may be another's by now
+    pid_t pid;   // the leader; also its session and process group
+    int pidfd;   // owned
+    bool exited; // seen on the pidfd
+    bool reaped; // by us or by somebody else: `pid` may be another's by now
+    struct drain_means means;
     int64_t started;        // when it was spawned
     uint64_t max_rss_floor; // bytes, taken before the clone
     struct sink sink;       // shared by both streams

@@ -3,6 +3,7 @@
 // stdio, and nothing written but the plan and the stack.
 
 #include "exec.h"
+#include "marker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -194,6 +195,11 @@ static int apply_limits(struct exec_plan *plan) {
     return 0;
 }
 
+static int join_cgroup(const struct exec_plan *plan) {
+    if (plan->join < 0) return 0;
+    return syscall(SYS_write, plan->join, "0", 1) == 1 ? 0 : errno;
+}
+
 int exec_child(void *argument) {
     struct exec_plan *plan = argument;
     struct drain_failure *failure = &plan->failure;
@@ -201,7 +207,11 @@ int exec_child(void *argument) {
 
     syscall(SYS_setsid); // cannot fail: a new process leads no group
     default_signals();
+    marker_put(plan->spec->means.marker);
 
+    failure->stage = DRAIN_STAGE_CGROUP;
+    error = join_cgroup(plan);
+    if (error) goto out;
     failure->stage = DRAIN_STAGE_DIRECTORY;
     if (plan->spec->directory && syscall(SYS_chdir, plan->spec->directory) != 0) {
         error = errno;

@@ -1,4 +1,5 @@
 #include "child.h"
+#include "clone.h"
 #include "exec.h"
 
 #include <errno.h>
@@ -65,6 +66,30 @@ static int open_input(int wish, struct exec_plan *plan, int *opened) {
     return error;
 }
 
+// Anywhere, or into the cgroup that it is to join by itself.
+static long clone_outside(struct exec_plan *plan, char *stack, int *pidfd) {
+    const int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+    long pid = clone(exec_child, stack + STACK, flags | CLONE_PIDFD, plan, pidfd);
+    if (pid >= 0 || errno != EINVAL) return pid;
+    *pidfd = -1;
+    return clone(exec_child, stack + STACK, flags, plan);
+}
+
+// Into the cgroup at birth, where the kernel can do that.
+static long clone_inside(struct exec_plan *plan, char *stack, int *pidfd) {
+    int cgroup = plan->spec->means.cgroup->self;
+    long pid = clone_into(cgroup, stack, STACK, exec_child, plan, pidfd);
+    if (pid >= 0) return pid;
+    plan->failure.stage = DRAIN_STAGE_CGROUP;
+    plan->join = openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    if (plan->join < 0) return -1;
+    pid = clone_outside(plan, stack, pidfd);
+    int error = errno;
+    close(plan->join);
+    errno = error;
+    return pid;
+}
+
 // The stack grows down on every architecture we know; the page below it stays unmapped for us.
 static long clone_child(struct exec_plan *plan, int *pidfd) {
     char *stack =
@@ -74,12 +99,8 @@ static long clone_child(struct exec_plan *plan, int *pidfd) {
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    const int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
-    long pid = clone(exec_child, stack + STACK, flags | CLONE_PIDFD, plan, pidfd);
-    if (pid < 0 && errno == EINVAL) {
-        *pidfd = -1;
-        pid = clone(exec_child, stack + STACK, flags, plan);
-    }
+    long pid = plan->spec->means.cgroup ? clone_inside(plan, stack, pidfd)
+                                        : clone_outside(plan, stack, pidfd);
     int error = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
     munmap(stack, STACK);
@@ -139,7 +160,8 @@ int drain_spawn(const struct drain_spec *spec, struct drain_child **out,
                 struct drain_failure *failure) {
     int error = 0, input = -1, writing[DRAIN_STREAMS] = {-1, -1};
     enum drain_stage stage = DRAIN_STAGE_MEMORY;
-    struct exec_plan plan = {.spec = spec, .envp = spec->envp ? spec->envp : drain_environment()};
+    struct exec_plan plan = {
+        .spec = spec, .envp = spec->envp ? spec->envp : drain_environment(), .join = -1};
     struct drain_child *child = calloc(1, sizeof *child);
     *out = NULL;
     if (!child) {
@@ -147,7 +169,7 @@ int drain_spawn(const struct drain_spec *spec, struct drain_child **out,
         goto out;
     }
     child->pidfd = child->sink.fd = -1;
-    child->supervised = spec->supervised;
+    child->means = spec->means;
     for (int i = 0; i < DRAIN_STREAMS; i++) {
         child->streams[i].fd = -1;
         child->streams[i].hold = UINT64_MAX;

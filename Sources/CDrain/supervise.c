@@ -127,9 +127,9 @@ void drain_reap_orphans(const struct drain_child *child) {
     }
 }
 
-int drain_split(struct drain_split *split) {
+int drain_split(struct drain_split *split, bool adopt) {
     pid_t guardian = getpid();
-    int error = drain_adopt_orphans();
+    int error = adopt ? drain_adopt_orphans() : 0;
     if (error) return error;
     pid_t worker = fork();
     if (worker < 0) return errno;
@@ -146,7 +146,7 @@ int drain_split(struct drain_split *split) {
     split->pidfd = -1;
     // Not inherited: the worker has to say it for itself. The signal comes when the guardian ends,
     // which has one thread; if it has ended already, it never comes.
-    drain_adopt_orphans();
+    if (adopt) drain_adopt_orphans();
     prctl(PR_SET_PDEATHSIG, DRAIN_SIGNAL_ORPHANED, 0, 0, 0);
     if (getppid() != guardian) raise(DRAIN_SIGNAL_ORPHANED);
     return 0;

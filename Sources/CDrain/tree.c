@@ -1,5 +1,6 @@
 // Who else belongs to a command: members of its group or descendants, and holders of its pipes.
 
+#include "cgroup.h"
 #include "child.h"
 #include "proc.h"
 #include "supervise.h"
@@ -44,7 +45,7 @@ static bool count_member(pid_t pid, pid_t parent, void *context) {
     return true;
 }
 
-static bool count_descendant(pid_t pid, pid_t parent, void *context) {
+static bool count_living(pid_t pid, pid_t parent, void *context) {
     (void)parent;
     struct member_search *s = context;
     if (pid == s->child->pid || !proc_alive(pid)) return true;
@@ -55,10 +56,14 @@ static bool count_descendant(pid_t pid, pid_t parent, void *context) {
 
 size_t drain_others(const struct drain_child *child, pid_t *pids, size_t room) {
     struct member_search s = {child, pids, pids ? room : 0, 0};
-    if (child->supervised) {
+    if (child->means.supervised) {
         // Once the leader has ended, whoever is left has come to us or descends from one who has.
         if (child->exited && settle_children(child->reaped ? 0 : child->pid, false) == 0) return 0;
-        each_descendant(count_descendant, &s);
+        each_descendant(count_living, &s);
+        return s.count;
+    }
+    if (child->means.cgroup) {
+        each_of_cgroup(child->means.cgroup, count_living, &s);
         return s.count;
     }
     // A member of the group was born after its leader, so after a short run the few numbers

@@ -12,9 +12,10 @@ import CDrain
 /// Whatever is left when it goes out of scope is ended: `drain_close`.
 @safe struct Child: ~Copyable {
     private let raw: OpaquePointer
+    private let means: Means
 
-    /// - Parameter supervised: the host is a supervisor, see `Supervisor`.
-    init(_ command: Command, _ limits: Limits, supervised: Bool) throws(DrainError) {
+    /// - Parameter means: to outlive the child.
+    init(_ command: Command, _ limits: Limits, _ means: Means) throws(DrainError) {
         try command.check()
         let input = try InputDescriptor(command.standardInput)
         let rlimits = command.resources.rlimits
@@ -32,7 +33,7 @@ import CDrain
                         var spec = unsafe drain_spec(
                             argv: argv, envp: variables == nil ? nil : envp, directory: path[0],
                             input: input.descriptor, rlimits: limits.baseAddress,
-                            rlimit_count: limits.count, keep: keep, supervised: supervised)
+                            rlimit_count: limits.count, keep: keep, means: means.raw)
                         return unsafe drain_spawn(&spec, &child, &failure)
                     }
                 }
@@ -40,6 +41,7 @@ import CDrain
         }
         guard error == 0, let child = unsafe child else { throw DrainError(failure, command) }
         unsafe raw = child
+        self.means = means
     }
 
     deinit {
@@ -254,6 +256,7 @@ extension DrainError {
             let limits = command.resources.rlimits
             self.init(.resourceLimit, ResourceLimits.name(failure.detail, of: limits), errno)
         case DRAIN_STAGE_MEMORY: self.init(.system, "mmap of the buffers", errno)
+        case DRAIN_STAGE_CGROUP: self.init(.killMethod, "cgroup", errno)
         case DRAIN_STAGE_PIPE: self.init(.system, "pipe2", errno)
         case DRAIN_STAGE_DESCRIPTOR: self.init(.system, "dup2", errno)
         default: self.init(.system, "clone", errno)

@@ -14,6 +14,8 @@ public struct DrainError: Error, Sendable, Hashable {
         case standardInput
         /// A resource limit that setrlimit(2) refuses, above the hard limit for example.
         case resourceLimit
+        /// The means of ending processes that were asked for cannot be had.
+        case killMethod
         /// The system has no room for another process, descriptor or mapping.
         case system
     }
@@ -40,6 +42,7 @@ extension DrainError: CustomStringConvertible {
             case .workingDirectory: "cannot change to directory '\(subject)'"
             case .standardInput: "cannot open standard input '\(subject)'"
             case .resourceLimit: "cannot set the limit on \(subject)"
+            case .killMethod: "cannot end processes by \(subject)"
             case .system: "\(subject) failed"
             }
         return kind == .invalidCommand ? what : "\(what): \(errno.message)"

@@ -8,7 +8,7 @@ struct Run: ~Copyable {
     private let limits: Limits
     private let leavesBackground: Bool
     /// What ends the tree, if it has to be ended.
-    private let means: Report.KillMethod
+    private let means: Means
     private let startedAt: Timestamp
     private let start: Instant
     private var machine: TimeoutMachine
@@ -23,28 +23,30 @@ struct Run: ~Copyable {
     /// later, the command is ended, and the report says so and has what was kept till then.
     static func perform(
         _ command: Command, _ limits: Limits, _ timeouts: Timeouts,
-        cancellation: CancellationSource? = nil, attendants: [any Attendant] = [], supervised: Bool = false
+        cancellation: CancellationSource? = nil, attendants: [any Attendant] = [], means: Means? = nil
     ) throws(DrainError) -> Report {
-        var run = try Run(command, limits, timeouts, supervised: supervised)
+        let own: Means
+        if let means { own = means } else { own = try Means(for: timeouts.killMethod) }
+        var run = try Run(command, limits, timeouts, own)
         do throws(DrainError) { try run.untilFinished(cancellation, attendants) } catch {
             run.failure = error
-            if run.child.signal(.kill) { run.killMethod = run.means }
+            if run.child.signal(.kill) { run.killMethod = run.means.method }
         }
         return run.report()
     }
 
     private init(
-        _ command: Command, _ limits: Limits, _ timeouts: Timeouts, supervised: Bool
+        _ command: Command, _ limits: Limits, _ timeouts: Timeouts, _ means: Means
     ) throws(DrainError) {
         self.command = command
         self.limits = limits
         leavesBackground = timeouts.background == .leave
-        means = supervised ? .supervisor : .group
+        self.means = means
         startedAt = .now()
         start = drain_now()
         machine = TimeoutMachine(timeouts, start: start)
         seen = TimeoutMachine.Observation(now: start)
-        child = try Child(command, limits, supervised: supervised)
+        child = try Child(command, limits, means)
     }
 
     private mutating func untilFinished(
@@ -56,17 +58,17 @@ struct Run: ~Copyable {
             switch machine.next(seen) {
             case .wait(let until):
                 try observe(&watches, until: until, attendants)
-                if watches[0].ready, means == .supervisor { child.reapOrphans() }
+                if watches[0].ready, means.isSubreaper { child.reapOrphans() }
                 if watches[0].ready, let wish = cancellation?.take() {
                     seen.cancellation = wish
                     // It was heard; a descriptor that stays ready must not end every wait.
                     watches[0].fd = -1
                 }
             case .signal(let signal):
-                if child.signal(signal) { killMethod = means }
+                if child.signal(signal) { killMethod = means.method }
                 seen.others = nil
             case .kill:
-                if child.signal(.kill) { killMethod = means }
+                if child.signal(.kill) { killMethod = means.method }
                 seen.others = nil
             case .lookForOthers:
                 seen.others = child.hasOthers()
@@ -121,9 +123,10 @@ struct Run: ~Copyable {
         var survivors = killMethod == nil || failure != nil ? [] : child.others()
         if killMethod != nil, exitedAt == nil { survivors.append(child.pid) }
         let ended = child.reap()
-        if means == .supervisor, ended != nil, killMethod != nil || !leavesBackground {
+        if means.isSubreaper, ended != nil, killMethod != nil || !leavesBackground {
             survivors = huntTheRest()
         }
+        means.dismiss(leavesBackground: leavesBackground && killMethod == nil)
         let end = exitedAt ?? seen.now
         let unknown = ended == nil && exitedAt != nil
         let (stdout, stderr) = child.takeCaptures(limits)
@@ -138,7 +141,7 @@ struct Run: ~Copyable {
     private mutating func huntTheRest() -> [Int32] {
         let isAlone = !child.hasOthers() && drain_childless()
         if isAlone { return [] }
-        killMethod = means
+        killMethod = means.method
         let left = drain_hunt(drain_now().advanced(by: TimeoutMachine.patience))
         return left == 0 ? [] : child.others()
     }

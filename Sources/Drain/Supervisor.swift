@@ -6,29 +6,60 @@ import CDrain
 /// For a program that is its own host, with one thread and no children; never for a library.
 package enum Supervisor {
     package enum Role {
-        /// Does the work. The other one watches, unless it could not be made: then this one adopts
-        /// orphans alone, or not even that.
-        case worker(supervised: Bool)
+        /// Does the work, with these means. The other one watches, unless it could not be made.
+        case worker(Means)
         /// The work was done, and the program is to exit with this status.
         case guardian(exitStatus: Int32)
-        /// The worker was killed; so many of the command's processes could not be ended.
-        case bereft(survivors: Int)
+        /// The worker was killed; so many of the command's processes could not be ended, nil where that is
+        /// not to be known.
+        case bereft(survivors: Int?)
     }
 
     /// fork(2). Returns in the worker at once, in the guardian when the worker has ended.
     ///
-    /// - Parameter leavesBackground: what outlives a worker that ended by itself is meant to.
-    package static func split(_ signals: SignalDescriptor, leavesBackground: Bool) -> Role {
+    /// - Parameters:
+    ///   - method: nil for the strongest that can be had, and the weaker ones beside it. Otherwise this one
+    ///     alone; throws where it cannot be had.
+    ///   - leavesBackground: what outlives a worker that ended by itself is meant to.
+    package static func split(
+        _ signals: SignalDescriptor, _ method: Report.KillMethod?, leavesBackground: Bool
+    ) throws(DrainError) -> Role {
         var split = drain_split()
-        guard unsafe drain_split(&split) == 0 else {
-            return .worker(supervised: drain_adopt_orphans() == 0)
+        let means = try means(method, leavesBackground: leavesBackground)
+        let error = unsafe drain_split(&split, means.isSubreaper)
+        guard error == 0 else {
+            if method == nil { return .worker(alone(means)) }
+            throw DrainError(.killMethod, method?.rawValue ?? "", Errno(rawValue: error))
         }
-        if split.worker == 0 { return .worker(supervised: true) }
+        if split.worker == 0 { return .worker(means) }
         let status = unsafe drain_guard(&split, signals.descriptor)
-        if status >= 0, leavesBackground || drain_childless() { return .guardian(exitStatus: status) }
-        let left = drain_hunt(drain_now().advanced(by: .seconds(10)))
-        if status >= 0 { return .guardian(exitStatus: status) }
-        return .bereft(survivors: left)
+        let isOver = status >= 0 && (leavesBackground || !means.isSubreaper || drain_childless())
+        let left = isOver ? 0 : means.endTree(until: drain_now().advanced(by: .seconds(10)))
+        return status >= 0 ? .guardian(exitStatus: status) : .bereft(survivors: left)
+    }
+
+    private static func means(
+        _ method: Report.KillMethod?, leavesBackground: Bool
+    ) throws(DrainError) -> Means {
+        switch method {
+        case nil:
+            // Who is to live on is better not in a cgroup that is to be removed.
+            if !leavesBackground, let cgroup = try? Cgroup() {
+                return Means(.cgroup, cgroup: cgroup, isSubreaper: true)
+            }
+            return Means(.supervisor, isSubreaper: true)
+        case .cgroup: return Means(.cgroup, cgroup: try Cgroup())
+        case .supervisor: return Means(.supervisor, isSubreaper: true)
+        case .sweep: return Means(.sweep)
+        case .group: return Means(.group)
+        }
+    }
+
+    /// Without a guardian, and perhaps without the orphans.
+    private static func alone(_ means: Means) -> Means {
+        let isSubreaper = drain_adopt_orphans() == 0
+        if means.method == .supervisor, !isSubreaper { return Means(.sweep) }
+        return Means(means.method, cgroup: means.cgroup, isSubreaper: isSubreaper)
     }
 }
 
@@ -37,13 +68,13 @@ extension Command {
     /// itself.
     package func run(
         limits: Limits, timeouts: Timeouts, cancellation: CancellationSource,
-        live: LiveOutput?, progress: ProgressTicker?, supervised: Bool
+        live: LiveOutput?, progress: ProgressTicker?, means: Means
     ) throws(DrainError) -> Report {
         var attendants: [any Attendant] = []
         if let live { attendants.append(live) }
         if let progress { attendants.append(progress) }
         return try Run.perform(
             self, limits, timeouts, cancellation: cancellation, attendants: attendants,
-            supervised: supervised)
+            means: means)
     }
 }

@@ -31,6 +31,8 @@ enum Help {
               --drain-grace DUR     once it has exited, longest wait for others that hold its
                                     output (500ms)
               --background WHAT     processes it leaves running: kill (default) or leave
+              --kill-method HOW     end them by the strongest means there are (auto), or only by
+                                    cgroup, supervisor, sweep or group
 
         What it runs in
           -C, --chdir DIR           working directory

@@ -20,6 +20,8 @@ struct Options {
     /// Nil: none.
     var report: Destination? = .standardOutput
     var progress = false
+    /// Nil: the strongest that can be had.
+    var killMethod: Report.KillMethod?
     /// Bad environment variables, one line each.
     var warnings: [String] = []
 
@@ -34,7 +36,7 @@ struct Options {
         case timeout = 0x74  // t
         case maxOutput = 0x100
         case maxStdout, maxStderr, keep, cut, notice, encode, live, report, idleTimeout, drainGrace
-        case background, clearEnv, cpuTime, memory, fileSize, openFiles, processes, progress, version
+        case background, killMethod, clearEnv, cpuTime, memory, fileSize, openFiles, processes, progress, version
 
         // Said out loud: "\(self)" would have the runtime look names up, for half of our start-up time.
         var name: StaticString {
@@ -58,6 +60,7 @@ struct Options {
             case .idleTimeout: "idle-timeout"
             case .drainGrace: "drain-grace"
             case .background: "background"
+            case .killMethod: "kill-method"
             case .clearEnv: "clear-env"
             case .cpuTime: "cpu-time"
             case .memory: "memory"
@@ -192,6 +195,10 @@ struct Options {
             }
             timeouts.firstSignal = signal
         case .background: timeouts.background = try choice(["kill": .kill, "leave": .leave])
+        case .killMethod:
+            killMethod = try choice([
+                "auto": nil, "cgroup": .cgroup, "supervisor": .supervisor, "sweep": .sweep, "group": .group,
+            ])
         case .chdir: command.workingDirectory = value
         case .env:
             let parts = value.bytes.split(

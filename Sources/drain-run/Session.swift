@@ -33,22 +33,30 @@ struct Session {
     func run() throws(Complaint) -> Int32 {
         for warning in options.warnings { Output.complain(warning) }
         try options.report?.check(missing: missing)
-        switch Supervisor.split(signals, leavesBackground: options.timeouts.background == .leave) {
-        case .worker(let supervised): return try work(supervised)
+        switch try split() {
+        case .worker(let means): return try work(means)
         case .guardian(let status): return status
-        case .bereft(let survivors):
-            throw Complaint(
-                survivors == 0
-                    ? "killed while the command ran; its processes were ended"
-                    : "killed while the command ran; \(survivors) of its processes could not be ended")
+        case .bereft(0): throw Complaint("killed while the command ran; its processes were ended")
+        case .bereft(nil): throw Complaint("killed while the command ran; its processes may live on")
+        case .bereft(let survivors?):
+            throw Complaint("killed while the command ran; \(survivors) of its processes could not be ended")
         }
     }
 
-    private func work(_ supervised: Bool) throws(Complaint) -> Int32 {
+    private func split() throws(Complaint) -> Supervisor.Role {
+        do throws(DrainError) {
+            return try Supervisor.split(
+                signals, options.killMethod, leavesBackground: options.timeouts.background == .leave)
+        } catch {
+            throw Complaint("--kill-method: \(error.description)")
+        }
+    }
+
+    private func work(_ means: Means) throws(Complaint) -> Int32 {
         let live = options.live ? LiveOutput(stdout: 1, stderr: 2, options.limits) : nil
         let status = options.progress && isatty(2) == 1 ? StatusLine(live) : nil
         live?.willWrite = { status?.erase() }
-        let report = try outcome(live, status, supervised)
+        let report = try outcome(live, status, means)
         status?.erase()
         if let problem = report.error { Output.complain(problem.message) }
         try options.report?.write(report, options.encoding)
@@ -56,7 +64,7 @@ struct Session {
         return ExitStatus.of(report, cancelledBy: signals.first)
     }
 
-    private func outcome(_ live: LiveOutput?, _ status: StatusLine?, _ supervised: Bool) throws(Complaint)
+    private func outcome(_ live: LiveOutput?, _ status: StatusLine?, _ means: Means) throws(Complaint)
         -> Report
     {
         let ticker = status.map { status in ProgressTicker(options.limits) { status.show($0) } }
@@ -64,11 +72,11 @@ struct Session {
         do throws(DrainError) {
             return try options.command.run(
                 limits: options.limits, timeouts: options.timeouts, cancellation: signals.source,
-                live: live, progress: ticker, supervised: supervised)
+                live: live, progress: ticker, means: means)
         } catch {
             switch error.kind {
             // What an option names is a wrong option; nothing was started, and there is no report.
-            case .invalidCommand, .workingDirectory, .standardInput, .resourceLimit:
+            case .invalidCommand, .workingDirectory, .standardInput, .resourceLimit, .killMethod:
                 throw Complaint(error.description)
             case .notFound, .notExecutable, .system:
                 return Report(of: options.command, failedWith: error, startedAt: startedAt)

@@ -78,6 +78,26 @@ struct drain_rlimit {
 /// The host's environment, environ(7): NULL-terminated, the host's own.
 char *_Nullable *_Nullable drain_environment(void);
 
+/// A cgroup of its own for one command: cgroups(7), version 2. Private to the core.
+struct drain_cgroup {
+    int parent; ///< descriptor of the caller's own cgroup
+    int self;   ///< of the new one below it
+    char name[48];
+};
+
+/// Ways to know the members of a tree, which may be had together.
+struct drain_means {
+    /// Set by a program that has called `drain_adopt_orphans` and has no other children: all its
+    /// children are then the command's tree.
+    bool supervised;
+    /// The command is born into this cgroup, made with `drain_cgroup_make` and borrowed until
+    /// `drain_close`; or NULL.
+    const struct drain_cgroup *_Nullable cgroup;
+    /// From `drain_marker`: the command and what comes from it bear this number, and are looked for
+    /// in /proc by it, by their session and by their parents. 0 for none.
+    uint64_t marker;
+};
+
 /// What to run. All of it is set by the caller and borrowed by `drain_spawn`.
 struct drain_spec {
     /// NULL-terminated, at least one. argv[0] is looked up as execvp(3) does: as it is if it
@@ -94,9 +114,9 @@ struct drain_spec {
     size_t rlimit_count;
     /// What is kept of standard output and standard error.
     struct drain_keep keep[2];
-    /// Set by a program that has called `drain_adopt_orphans` and has no other children: all its
-    /// children are then the command's tree, and section 6 reaches every one of them.
-    bool supervised;
+    /// By what the command's tree can be told from other processes; see section 6. The process
+    /// group of the leader always belongs to it.
+    struct drain_means means;
 };
 
 // 3. Spawning ------------------------------------------------------------------------------
@@ -107,6 +127,7 @@ enum drain_stage {
     DRAIN_STAGE_PIPE,       ///< pipe2(2), or moving a descriptor above 2: fcntl(2)
     DRAIN_STAGE_INPUT,      ///< `input` is not an open descriptor, or /dev/null is missing
     DRAIN_STAGE_CLONE,      ///< clone(2) or pidfd_open(2): no process could be made
+    DRAIN_STAGE_CGROUP,     ///< the child cannot join the cgroup: cgroup.procs
     DRAIN_STAGE_DIRECTORY,  ///< chdir(2), in the child
     DRAIN_STAGE_DESCRIPTOR, ///< dup2(2) or closing the rest, in the child
     DRAIN_STAGE_RLIMIT,     ///< setrlimit(2), in the child; `detail` is the index
@@ -249,12 +270,12 @@ void drain_unmap(const uint8_t *_Nullable base, size_t mapped);
 
 // 6. Ending and finding its processes ------------------------------------------------------
 //
-// The tree of a command is its leader's process group or, under a supervisor, all its descendants.
+// The tree of a command is its leader's process group and whoever else `drain_spec.means` reaches.
 
 /// kill(2) to the whole tree, followed by SIGCONT so that stopped processes learn of it. SIGKILL
-/// under a supervisor hunts for up to 50 ms, until nobody but the leader lives. 0, ESRCH when the
+/// beyond the group hunts for up to 50 ms, until nobody but the leader lives. 0, ESRCH when the
 /// leader is not there any more to keep the group's number (reaped here, or behind our back by the
-/// host), else what kill gave.
+/// host) and there are no other means, else what kill gave.
 int drain_signal(const struct drain_child *child, int signal);
 
 /// Process ids of living processes of the tree other than the leader; the first `room` of them go
@@ -276,7 +297,34 @@ size_t drain_holders(const struct drain_child *child, struct drain_holder *holde
 /// /proc/PID/statm has it; 0 if that cannot be told.
 uint64_t drain_resident(const struct drain_child *child);
 
-// 7. Supervising ---------------------------------------------------------------------------
+// 7. Means beyond the group -----------------------------------------------------------------
+
+/// A number for `drain_means.marker`, from getrandom(2), unlike any that is in use.
+uint64_t drain_marker(void);
+
+/// Makes a cgroup below the caller's own, where version 2 is mounted, has cgroup.kill (Linux 5.14)
+/// and lets the caller do so: root, or the owner of a delegated subtree. 0 or an errno value; to be
+/// given to `drain_cgroup_remove`.
+int drain_cgroup_make(struct drain_cgroup *cgroup);
+
+/// SIGKILL by cgroup.kill, which reaches all processes at once, those just being forked included.
+/// Other signals one by one, through a pidfd each, to all but `spare`, each followed by SIGCONT. 0
+/// or an errno value.
+int drain_cgroup_signal(const struct drain_cgroup *cgroup, pid_t spare, int signal);
+
+/// SIGKILL to everybody in it, until nobody lives there or below, or `until` has come. Returns how
+/// many live.
+size_t drain_cgroup_end(const struct drain_cgroup *cgroup, int64_t until);
+
+/// Moves everybody in it to the caller's own cgroup, so that it can be removed and they live on.
+void drain_cgroup_leave(const struct drain_cgroup *cgroup);
+
+/// Removes it and those below, again and again while the kernel calls it busy, until `until`. Gives
+/// up its descriptors in any case. 0 or an errno value, EBUSY when processes live in it. Does
+/// nothing the second time, or after another process has removed it.
+int drain_cgroup_remove(struct drain_cgroup *cgroup, int64_t until);
+
+// 8. Supervising ---------------------------------------------------------------------------
 //
 // For a program that runs one command and is its own host, as drain-run is; never for a library,
 // which would take its host's orphans.
@@ -310,15 +358,15 @@ static const int DRAIN_SIGNAL_ORPHANED = 60;
 static const int DRAIN_SIGNAL_CHILD = 17;
 
 /// fork(2): the caller becomes the guardian, the new process the worker, which goes on to do the
-/// work. Both adopt orphans. To be called with one thread, and with the signals of
-/// `drain_signals_open` blocked.
-int drain_split(struct drain_split *split);
+/// work. If `adopt`, both adopt orphans. To be called with one thread, and with the signals of
+/// `drain_signals_open` blocked. 0 or an errno value; nothing has changed then.
+int drain_split(struct drain_split *split, bool adopt);
 
 /// In the guardian: passes signals on to the worker and waits for its end. Returns its exit status,
-/// or -1 when it was killed; then `drain_hunt` is due.
+/// or -1 when it was killed; then the tree is to be ended.
 int drain_guard(const struct drain_split *split, int signals);
 
-// 8. Reaping -------------------------------------------------------------------------------
+// 9. Reaping -------------------------------------------------------------------------------
 
 /// How the leader ended and what it used, its waited-for children included: waitid(2),
 /// getrusage(2).

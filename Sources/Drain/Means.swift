@@ -1,0 +1,79 @@
+import CDrain
+
+/// What one run has in hand to know its tree by and to end it. Used by one thread at a time.
+///
+/// It owns the temporary cgroup, if there is one: removed by `dismiss`, or at the latest when this goes.
+package final class Means {
+    /// The strongest of them.
+    package let method: Report.KillMethod
+    /// The number that the command's processes bear; 0 for none.
+    package let marker: UInt64
+    /// The program has adopted orphans, and has no children but this command's tree: the kernel says when
+    /// nobody is left.
+    let isSubreaper: Bool
+    let cgroup: Cgroup?
+
+    package init(_ method: Report.KillMethod, cgroup: Cgroup? = nil, isSubreaper: Bool = false) {
+        self.method = method
+        self.cgroup = cgroup
+        self.isSubreaper = isSubreaper
+        marker = method == .sweep ? drain_marker() : 0
+    }
+
+    /// As a library has them.
+    convenience init(for wish: Timeouts.KillMethod) throws(DrainError) {
+        switch wish {
+        case .automatic, .sweep: self.init(.sweep)
+        case .strongest:
+            let cgroup = try? Cgroup()
+            self.init(cgroup == nil ? .sweep : .cgroup, cgroup: cgroup)
+        case .cgroup: self.init(.cgroup, cgroup: try Cgroup())
+        case .group: self.init(.group)
+        }
+    }
+
+    /// Borrowed by the core until the child is closed.
+    var raw: drain_means {
+        unsafe drain_means(supervised: isSubreaper, cgroup: cgroup?.pointer, marker: marker)
+    }
+
+    /// The run is over. Whoever is left, and is meant to be, lives on outside of the cgroup.
+    func dismiss(leavesBackground: Bool) {
+        cgroup?.remove(leavesBackground: leavesBackground)
+    }
+
+    /// Ends all that bear the marks of this run, the leader as well, without a child at hand: what the
+    /// guardian of a worker that was killed does. Returns how many could not be ended; nil where the means
+    /// do not tell who is left.
+    func endTree(until: Instant) -> Int? {
+        var left = cgroup.map { $0.end(until: until) }
+        if isSubreaper { left = drain_hunt(until) }
+        dismiss(leavesBackground: false)
+        return left
+    }
+}
+
+/// A temporary cgroup of version 2, for one command.
+@safe package final class Cgroup {
+    let pointer: UnsafeMutablePointer<drain_cgroup>
+
+    /// Throws where no cgroup of version 2 can be made, or it has no cgroup.kill.
+    package init() throws(DrainError) {
+        unsafe pointer = .allocate(capacity: 1)
+        unsafe pointer.initialize(to: drain_cgroup())
+        let error = unsafe drain_cgroup_make(pointer)
+        if error != 0 { throw DrainError(.killMethod, "cgroup", Errno(rawValue: error)) }
+    }
+
+    deinit {
+        remove(leavesBackground: false)
+        unsafe pointer.deallocate()
+    }
+
+    func end(until: Instant) -> Int { unsafe drain_cgroup_end(pointer, until) }
+
+    func remove(leavesBackground: Bool) {
+        if leavesBackground { unsafe drain_cgroup_leave(pointer) }
+        unsafe _ = drain_cgroup_remove(pointer, drain_now().advanced(by: TimeoutMachine.patience))
+    }
+}
