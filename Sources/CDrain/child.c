@@ -1,5 +1,6 @@
 #include "child.h"
 #include "supervise.h"
+#include "sweep.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -63,13 +64,14 @@ static int wait_leader(const struct drain_child *child, siginfo_t *info, int opt
     }
 }
 
-static int signal_group(const struct drain_child *child, int signal) {
+// While the leader is unreaped, dead or alive, the number of its group is taken. If the host has
+// reaped it, the number may be somebody else's by now.
+static bool number_kept(const struct drain_child *child) {
     siginfo_t info;
-    if (child->reaped) return ESRCH;
-    // While the leader is unreaped, dead or alive, the number of its group is taken. If the
-    // host has reaped it, the number may be somebody else's group by now.
-    int known = wait_leader(child, &info, WEXITED | WNOHANG | WNOWAIT, NULL);
-    if (known == ECHILD) return ESRCH;
+    return !child->reaped && wait_leader(child, &info, WEXITED | WNOHANG | WNOWAIT, NULL) != ECHILD;
+}
+
+static int signal_group(const struct drain_child *child, int signal) {
     if (kill(-child->pid, signal) != 0) return errno;
     if (signal != SIGKILL && signal != SIGCONT) kill(-child->pid, SIGCONT);
     return 0;
@@ -78,12 +80,22 @@ static int signal_group(const struct drain_child *child, int signal) {
 int drain_signal(const struct drain_child *child, int signal) {
     const int64_t hunt = 50 * 1000 * 1000;
     const struct drain_means *means = &child->means;
-    int error = signal_group(child, signal);
-    pid_t spare = child->reaped ? 0 : child->pid;
+    bool kept = number_kept(child);
+    int error = kept ? signal_group(child, signal) : ESRCH;
+    pid_t spare = kept ? child->pid : 0;
     if (means->cgroup && drain_cgroup_signal(means->cgroup, spare, signal) == 0) error = 0;
     if (means->supervised) {
         signal_descendants(spare, signal);
         if (signal == SIGKILL && child->exited) hunt_children(spare, drain_now() + hunt);
+        error = 0;
+    }
+    if (means->marker) {
+        struct drain_quarry quarry = quarry_of(child);
+        if (!kept) quarry.group = quarry.session = 0;
+        if (signal == SIGKILL && child->exited)
+            drain_sweep_end(&quarry, drain_now() + hunt);
+        else
+            drain_sweep(&quarry, signal, NULL, 0);
         error = 0;
     }
     return error;

@@ -5,6 +5,7 @@
 #define DRAIN_CORE_PROC_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 // A whole small file, always terminated. The bytes read, or -1.
@@ -19,11 +20,22 @@ bool proc_alive(pid_t pid);
 // 0 if it is not to be known.
 pid_t proc_parent(pid_t pid);
 
+// In clock ticks after boot; 0 if it is not to be known.
+uint64_t proc_start_time(pid_t pid);
+
+// The number given out last; 0 if it is not to be known.
+pid_t proc_newest(void);
+
 // A visitor of processes; `parent` is 0 where it was not asked for. False ends the walk.
 typedef bool proc_visit(pid_t pid, pid_t parent, void *context);
 
 // Every process that there is, or none where /proc cannot be read.
 void proc_each(proc_visit *each, void *context);
+
+// Every number given out after `first` and up to now, whether there is such a process or not. False
+// when they are too many to try, or have gone around: for a short time only, in which that is sure
+// to be seen.
+bool proc_each_since(pid_t first, proc_visit *each, void *context);
 
 // Every child of a process, of all its threads.
 void proc_each_child(pid_t parent, proc_visit *each, void *context);

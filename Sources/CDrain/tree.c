@@ -4,6 +4,7 @@
 #include "child.h"
 #include "proc.h"
 #include "supervise.h"
+#include "sweep.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,37 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// Every process number given out after `first`, at time `then`, and up to now. False when that
-// is not to be known: numbers may have gone around, or are too many to try one by one.
-static bool each_since(pid_t first, int64_t then, proc_visit *each, void *context) {
-    enum { MOST = 4096 };
-    // In so short a time not even a small pid_max has been gone through once.
-    const int64_t short_time = 250 * 1000 * 1000;
-    if (drain_now() - then > short_time) return false;
-    char load[128];
-    if (proc_file("/proc/loadavg", load, sizeof load) <= 0) return false;
-    const char *word = strrchr(load, ' ');
-    pid_t last = word ? (pid_t)atoi(word) : 0;
-    if (last < first || last - first > MOST) return false;
-    for (pid_t pid = first + 1; pid <= last; pid++)
-        if (!each(pid, 0, context)) break;
-    return true;
-}
-
 struct member_search {
     const struct drain_child *child;
     pid_t *pids;
     size_t room, count;
 };
-
-static bool count_member(pid_t pid, pid_t parent, void *context) {
-    (void)parent;
-    struct member_search *s = context;
-    if (pid == s->child->pid || getpgid(pid) != s->child->pid || !proc_alive(pid)) return true;
-    if (s->count < s->room) s->pids[s->count] = pid;
-    s->count++;
-    return true;
-}
 
 static bool count_living(pid_t pid, pid_t parent, void *context) {
     (void)parent;
@@ -52,6 +27,20 @@ static bool count_living(pid_t pid, pid_t parent, void *context) {
     if (s->count < s->room) s->pids[s->count] = pid;
     s->count++;
     return true;
+}
+
+struct drain_quarry quarry_of(const struct drain_child *child) {
+    // In so short a time not even a small pid_max has been gone through once.
+    const int64_t short_time = 250 * 1000 * 1000;
+    uint64_t marker = child->means.marker;
+    return (struct drain_quarry){
+        // Reaped, it does not keep its number any more for its group and its session.
+        .group = child->reaped && marker ? 0 : child->pid,
+        .session = child->reaped || !marker ? 0 : child->pid,
+        .marker = marker,
+        .spare = child->reaped ? 0 : child->pid,
+        .after = drain_now() - child->started < short_time ? child->pid : 0,
+    };
 }
 
 size_t drain_others(const struct drain_child *child, pid_t *pids, size_t room) {
@@ -66,11 +55,11 @@ size_t drain_others(const struct drain_child *child, pid_t *pids, size_t room) {
         each_of_cgroup(child->means.cgroup, count_living, &s);
         return s.count;
     }
-    // A member of the group was born after its leader, so after a short run the few numbers
-    // given out since are all there is to ask about: a listing of /proc would cost more than
-    // the whole run of a small command.
-    if (!each_since(child->pid, child->started, count_member, &s)) proc_each(count_member, &s);
-    return s.count;
+    // Whoever belongs to it was born after its leader, so after a short run the few numbers given
+    // out since are all there is to ask about: a listing of /proc would cost more than the whole
+    // run of a small command.
+    struct drain_quarry quarry = quarry_of(child);
+    return drain_sweep(&quarry, 0, pids, room);
 }
 
 struct holder_search {

@@ -47,9 +47,18 @@ package final class Means {
     /// do not tell who is left.
     func endTree(until: Instant) -> Int? {
         var left = cgroup.map { $0.end(until: until) }
+        if marker != 0 { left = endMarked(until: until) }
         if isSubreaper { left = drain_hunt(until) }
         dismiss(leavesBackground: false)
         return left
+    }
+}
+
+extension Means {
+    /// Nobody keeps the leader's number any more: only the marker tells who is ours.
+    private func endMarked(until: Instant) -> Int {
+        var quarry = drain_quarry(group: 0, session: 0, marker: marker, since: 0, spare: 0, after: 0)
+        return unsafe drain_sweep_end(&quarry, until)
     }
 }
 

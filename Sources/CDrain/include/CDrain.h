@@ -302,6 +302,33 @@ uint64_t drain_resident(const struct drain_child *child);
 /// A number for `drain_means.marker`, from getrandom(2), unlike any that is in use.
 uint64_t drain_marker(void);
 
+/// Whose processes to look for in /proc.
+struct drain_quarry {
+    pid_t group;     ///< whoever is in this process group; 0 for none
+    pid_t session;   ///< whoever is in this session; 0 for none
+    uint64_t marker; ///< whoever bears it; 0 for none
+    uint64_t since;  ///< nobody older: a start time as of `drain_start_time`; 0 for any
+    pid_t spare;     ///< this one is left alone, and its children are looked at; 0 for none
+    pid_t after;     ///< only numbers given out after this one, lately; 0 for all
+};
+
+/// When a process was started, in clock ticks after the system was (field 22 of /proc/PID/stat); 0
+/// if there is no such process, or that is not to be known.
+uint64_t drain_start_time(pid_t pid);
+
+/// Goes through /proc once. Those who are in the quarry, and who descends from them, get `signal`,
+/// and SIGCONT; nobody gets anything for signal 0. Never the calling process. Returns how many
+/// live, zombies not counted, and the first `room` of them in `pids`.
+///
+/// A process is signalled through a pidfd that was opened before it was looked at, so that no
+/// signal goes to a stranger who has got its number.
+size_t drain_sweep(const struct drain_quarry *quarry, int signal, pid_t *_Nullable pids,
+                   size_t room);
+
+/// SIGKILL, pass after pass, until two passes find nobody or `until` has come. Returns how many the
+/// last one found. A tree that forks faster than it is looked at may escape it.
+size_t drain_sweep_end(const struct drain_quarry *quarry, int64_t until);
+
 /// Makes a cgroup below the caller's own, where version 2 is mounted, has cgroup.kill (Linux 5.14)
 /// and lets the caller do so: root, or the owner of a delegated subtree. 0 or an errno value; to be
 /// given to `drain_cgroup_remove`.

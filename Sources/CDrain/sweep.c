@@ -1,0 +1,122 @@
+// Finding a tree in /proc, without being anybody's reaper: by the leader's session and group, by
+// the marker, and by descent from those. A listing can miss who forks faster than it is read, so it
+// is read again and again, and the newest processes are looked at out of turn.
+//
+// A process is held by a pidfd before it is looked at. If it is gone by then, and its number
+// another's, the signal goes to nobody: what was looked at and what is signalled are the same.
+
+#include "sweep.h"
+#include "marker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { DEEPEST = 64 };
+
+uint64_t drain_start_time(pid_t pid) {
+    return proc_start_time(pid);
+}
+
+static bool belongs(const struct drain_quarry *q, pid_t pid) {
+    if (pid == q->spare || pid == getpid()) return false;
+    bool near =
+        (q->group > 0 && getpgid(pid) == q->group) || (q->session > 0 && getsid(pid) == q->session);
+    if (!near && !marker_borne(pid, q->marker)) return false;
+    return !q->since || proc_start_time(pid) >= q->since;
+}
+
+struct pass {
+    const struct drain_quarry *quarry;
+    int signal;
+    pid_t *pids;
+    size_t room, count;
+    int depth;
+};
+
+static void note(struct pass *pass, pid_t pid) {
+    if (!proc_alive(pid)) return;
+    if (pass->count < pass->room) pass->pids[pass->count] = pid;
+    pass->count++;
+}
+
+static void strike(int fd, int signal) {
+    syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
+    if (signal != SIGKILL) syscall(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
+}
+
+static bool descend(pid_t pid, pid_t parent, void *context) {
+    struct pass *pass = context;
+    const struct drain_quarry *q = pass->quarry;
+    if (pid == q->spare || pid == getpid()) return true;
+    int fd = pass->signal ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    // Who belongs by itself is met by itself; here are those that only their parent gives away.
+    if (!belongs(q, pid) && proc_parent(pid) == parent) {
+        note(pass, pid);
+        if (fd >= 0) strike(fd, pass->signal);
+    }
+    if (fd >= 0) close(fd);
+    if (pass->depth >= DEEPEST) return true;
+    pass->depth++;
+    proc_each_child(pid, descend, pass);
+    pass->depth--;
+    return true;
+}
+
+static bool meet(pid_t pid, pid_t parent, void *context) {
+    (void)parent;
+    struct pass *pass = context;
+    // Most processes are strangers: nothing is opened for them.
+    if (!belongs(pass->quarry, pid)) return true;
+    int fd = pass->signal ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    if (fd >= 0 && !belongs(pass->quarry, pid)) {
+        close(fd);
+        return true;
+    }
+    note(pass, pid);
+    // Its children first: once it has ended, they are somebody else's.
+    pass->depth = 1;
+    proc_each_child(pid, descend, pass);
+    if (fd >= 0) strike(fd, pass->signal);
+    if (fd >= 0) close(fd);
+    return true;
+}
+
+size_t drain_sweep(const struct drain_quarry *quarry, int signal, pid_t *pids, size_t room) {
+    struct pass pass = {quarry, signal, pids, pids ? room : 0, 0, 0};
+    // The spared leader's own children, which may have left its session.
+    if (quarry->spare > 0) {
+        pass.depth = 1;
+        proc_each_child(quarry->spare, descend, &pass);
+    }
+    if (!quarry->after || !proc_each_since(quarry->after, meet, &pass)) proc_each(meet, &pass);
+    return pass.count;
+}
+
+// A chain of forks lives in the newest number or the one about to be given out.
+static size_t sweep_newest(const struct drain_quarry *quarry) {
+    struct pass pass = {quarry, SIGKILL, NULL, 0, 0, 0};
+    for (int i = 0; i < 64; i++) {
+        pid_t newest = proc_newest();
+        for (pid_t pid = newest - 1; pid <= newest + 2; pid++)
+            if (pid > 1) meet(pid, 0, &pass);
+    }
+    return pass.count;
+}
+
+size_t drain_sweep_end(const struct drain_quarry *quarry, int64_t until) {
+    int quiet = 0;
+    for (;;) {
+        size_t living = drain_sweep(quarry, SIGKILL, NULL, 0);
+        if (!living) living = sweep_newest(quarry);
+        quiet = living ? 0 : quiet + 1;
+        if (quiet == 2) return 0;
+        if (drain_now() >= until) return living;
+        // What was killed needs a moment to be gone.
+        if (living) poll(NULL, 0, 1);
+    }
+}
