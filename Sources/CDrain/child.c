@@ -1,4 +1,5 @@
 #include "child.h"
+#include "control.h"
 #include "supervise.h"
 #include "sweep.h"
 
@@ -14,7 +15,7 @@
 #include <unistd.h>
 
 pid_t drain_pid(const struct drain_child *child) {
-    return child->pid;
+    return child->command;
 }
 
 struct drain_buffer drain_look(const struct drain_child *child, int which) {
@@ -77,9 +78,17 @@ static int signal_group(const struct drain_child *child, int signal) {
     return 0;
 }
 
-int drain_signal(const struct drain_child *child, int signal) {
+static int signal_remotely(struct drain_child *child, int signal) {
+    struct drain_word word;
+    int error = control_ask(child, DRAIN_WORD_SIGNAL, signal, DRAIN_WORD_SIGNAL, &word);
+    // Without its supervisor the tree has been ended, or is about to be.
+    return error ? ESRCH : word.value;
+}
+
+int drain_signal(struct drain_child *child, int signal) {
     const int64_t hunt = 50 * 1000 * 1000;
     const struct drain_means *means = &child->means;
+    if (child->control >= 0) return signal_remotely(child, signal);
     bool kept = number_kept(child);
     int error = kept ? signal_group(child, signal) : ESRCH;
     pid_t spare = kept ? child->pid : 0;
@@ -101,6 +110,42 @@ int drain_signal(const struct drain_child *child, int signal) {
     return error;
 }
 
+static void await_leader(const struct drain_child *child, int64_t patience) {
+    int64_t until = drain_now() + patience;
+    struct pollfd leader = {child->pidfd, POLLIN, 0};
+    for (;;) {
+        int64_t gap = until - drain_now();
+        if (gap <= 0 || poll(&leader, 1, (int)(gap / 1000000) + 1) >= 0 || errno != EINTR) return;
+    }
+}
+
+// The supervisor has done all that is to be done when it ends.
+static int reap_remotely(struct drain_child *child, struct drain_status *status) {
+    const int64_t patience =
+        (int64_t)12 * 1000 * 1000 * 1000; // its own hunts take ten seconds at most
+    siginfo_t info;
+    if (!child->exited) return EAGAIN;
+    bool leave = child->leaves_background;
+    int error = control_ask(child, DRAIN_WORD_FINISH, leave, DRAIN_WORD_DONE, &child->done);
+    close(child->control);
+    child->control = -1;
+    await_leader(child, patience);
+    wait_leader(child, &info, WEXITED | WNOHANG, NULL);
+    child->reaped = true;
+    if (error) memset(&child->done, 0, sizeof child->done);
+    if (error || child->done.failure.error) return ECHILD;
+    *status = child->done.status;
+    return 0;
+}
+
+size_t drain_survivors(const struct drain_child *child, pid_t *pids, size_t room, bool *killed) {
+    size_t count = child->done.count;
+    *killed = child->done.value != 0;
+    for (size_t i = 0; i < count && i < room && i < DRAIN_CONTROL_PIDS; i++)
+        pids[i] = child->done.pids[i];
+    return count;
+}
+
 int drain_reap(struct drain_child *child, struct drain_status *status) {
     siginfo_t info;
     struct rusage usage;
@@ -108,6 +153,7 @@ int drain_reap(struct drain_child *child, struct drain_status *status) {
     memset(&usage, 0, sizeof usage);
     status->code = -1;
     if (child->reaped) return ECHILD;
+    if (child->control >= 0) return reap_remotely(child, status);
     int error = wait_leader(child, &info, WEXITED | WNOHANG, &usage);
     if (error == EAGAIN) return EAGAIN;
     child->reaped = true;
@@ -124,12 +170,14 @@ int drain_reap(struct drain_child *child, struct drain_status *status) {
 }
 
 void drain_close(struct drain_child *child) {
+    const int64_t patience = (int64_t)1000 * 1000 * 1000;
     struct drain_status ignored;
     if (!child->reaped) {
-        drain_signal(child, SIGKILL);
-        struct pollfd leader = {child->pidfd, POLLIN, 0};
-        while (poll(&leader, 1, 1000) < 0 && errno == EINTR) {
-        }
+        // A supervisor ends everything when we are gone.
+        if (child->control < 0) drain_signal(child, SIGKILL);
+        if (child->control >= 0) close(child->control);
+        child->control = -1;
+        await_leader(child, patience);
         drain_reap(child, &ignored);
     }
     for (int i = 0; i < DRAIN_STREAMS; i++) {

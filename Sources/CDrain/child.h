@@ -7,11 +7,15 @@
 #include "stream.h"
 
 struct drain_child {
-    pid_t pid;   // the leader; also its session and process group
-    int pidfd;   // owned
-    bool exited; // seen on the pidfd
-    bool reaped; // by us or by somebody else: `pid` may be another's by now
+    pid_t pid;              // the leader; also its session and process group
+    int pidfd;              // owned
+    bool exited;            // seen on the pidfd
+    bool reaped;            // by us or by somebody else: `pid` may be another's by now
+    bool leaves_background; // see drain_spec
     struct drain_means means;
+    int control;            // socket to the drain-run that supervises, owned; else -1
+    pid_t command;          // process id of the command, `pid` unless a drain-run supervises
+    struct drain_word done; // its last word
     int64_t started;        // when it was spawned
     uint64_t max_rss_floor; // bytes, taken before the clone
     struct sink sink;       // shared by both streams

@@ -1,6 +1,7 @@
 #include "CDrain.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -85,4 +86,14 @@ int drain_signals_open(const int *signals, size_t count) {
 int drain_signals_take(int fd) {
     struct signalfd_siginfo info;
     return read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+}
+
+int drain_leave_stdio(void) {
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0) return errno;
+    int error = 0;
+    for (int fd = 0; fd <= 2 && !error; fd++)
+        if (dup2(null, fd) < 0) error = errno;
+    if (null > 2) close(null);
+    return error;
 }

@@ -144,7 +144,7 @@ static int descriptor_of(const char *name) {
     return fd;
 }
 
-static int close_listed(int list) {
+static int close_listed(int list, int first) {
     _Alignas(struct directory_entry) char room[2048];
     for (;;) {
         long got = syscall(SYS_getdents64, list, room, sizeof room);
@@ -153,34 +153,38 @@ static int close_listed(int list) {
             const struct directory_entry *e = (const void *)(room + at);
             int fd = descriptor_of(e->name);
             // Marked, not closed: closing would move the listing under our feet.
-            if (fd > 2) syscall(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC);
+            if (fd >= first) syscall(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC);
             at += e->length;
         }
     }
 }
 
-static int close_others(void) {
-    if (syscall(SYS_close_range, 3u, ~0u, 0u) == 0) return 0;
+static int close_from(int first) {
+    if (syscall(SYS_close_range, (unsigned)first, ~0u, 0u) == 0) return 0;
     int list =
         (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (list >= 0 && close_listed(list) == 0) return 0;
+    if (list >= 0 && close_listed(list, first) == 0) return 0;
     struct rlimit limit;
     if (syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) != 0) return errno;
-    for (rlim_t fd = 3; fd < limit.rlim_max && fd < 1 << 20; fd++)
+    for (rlim_t fd = (rlim_t)first; fd < limit.rlim_max && fd < 1 << 20; fd++)
         syscall(SYS_fcntl, (int)fd, F_SETFD, FD_CLOEXEC);
     return 0;
 }
 
+// Makes a descriptor the child's `number`.
+static int place(int fd, int number) {
+    if (fd == number) return syscall(SYS_fcntl, fd, F_SETFD, 0) == 0 ? 0 : errno;
+    return syscall(SYS_dup3, fd, number, 0) >= 0 ? 0 : errno;
+}
+
 static int arrange_descriptors(const struct exec_plan *plan) {
-    // 0 first: the input may be one of the host's own 0, 1 or 2, the outputs are above.
-    if (plan->input == 0) {
-        if (syscall(SYS_fcntl, 0, F_SETFD, 0) != 0) return errno;
-    } else if (syscall(SYS_dup3, plan->input, 0, 0) < 0) {
-        return errno;
-    }
-    for (int i = 0; i < DRAIN_STREAMS; i++)
-        if (syscall(SYS_dup3, plan->output[i], i + 1, 0) < 0) return errno;
-    return close_others();
+    // 0 first: the input may be one of the host's own 0, 1 or 2, the outputs are above or stay
+    // where they are. The socket last: its number may be that of one of the others.
+    int error = place(plan->input, 0);
+    for (int i = 0; i < DRAIN_STREAMS && !error; i++) error = place(plan->output[i], i + 1);
+    if (!error && plan->control >= 0) error = place(plan->control, DRAIN_CONTROL_DESCRIPTOR);
+    if (error) return error;
+    return close_from(plan->control >= 0 ? DRAIN_CONTROL_DESCRIPTOR + 1 : 3);
 }
 
 static int apply_limits(struct exec_plan *plan) {

@@ -13,6 +13,7 @@ struct exec_plan {
     const char *path;             // PATH to search, borrowed from envp; NULL for the default
     int input;                    // becomes 0
     int output[DRAIN_STREAMS];    // become 1 and 2; all above 2
+    int control;                  // becomes DRAIN_CONTROL_DESCRIPTOR; -1 for none
     int join;                     // cgroup.procs of a cgroup the child is not in yet; -1 for none
     char *candidate;              // owned: room for any element of `path` and the name
     char **shell_argv;            // owned: /bin/sh, the file, the arguments

@@ -1,4 +1,4 @@
-#include "child.h"
+#include "control.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -29,7 +29,8 @@ static int64_t prepare(const struct drain_child *child, struct pollfd *set, int6
         if (wanted && resting && s->rest_until < until) until = s->rest_until;
         set[AT_STREAMS + i] = (struct pollfd){wanted && !resting ? s->fd : -1, POLLIN, 0};
     }
-    set[AT_LEADER] = (struct pollfd){child->exited ? -1 : child->pidfd, POLLIN, 0};
+    int leader = child->control >= 0 ? child->control : child->pidfd;
+    set[AT_LEADER] = (struct pollfd){child->exited ? -1 : leader, POLLIN, 0};
     return until;
 }
 
@@ -60,6 +61,14 @@ static void move_streams(struct drain_child *child, const struct pollfd *set,
     }
 }
 
+// The pidfd says no more than one thing; a supervisor has words.
+static void note_leader(struct drain_child *child) {
+    if (child->control >= 0)
+        control_hear(child);
+    else
+        child->exited = true;
+}
+
 int drain_pump(struct drain_child *child, struct drain_watch *watches, size_t count, int64_t until,
                struct drain_round *round) {
     memset(round, 0, sizeof *round);
@@ -72,7 +81,7 @@ int drain_pump(struct drain_child *child, struct drain_watch *watches, size_t co
     }
     int error = wait_until(set, AT_WATCHES + count, until);
     if (error) return error;
-    if (set[AT_LEADER].revents) child->exited = true;
+    if (set[AT_LEADER].revents) note_leader(child);
     for (size_t i = 0; i < count; i++) watches[i].ready = set[AT_WATCHES + i].revents != 0;
     move_streams(child, set, round);
     round->exited = child->exited;

@@ -1,5 +1,6 @@
 #include "child.h"
 #include "clone.h"
+#include "control.h"
 #include "exec.h"
 
 #include <errno.h>
@@ -138,9 +139,27 @@ static int start(struct drain_child *child, struct exec_plan *plan) {
         if (pidfd >= 0) close(pidfd);
         return error;
     }
-    child->pid = (pid_t)pid;
+    child->pid = child->command = (pid_t)pid;
     child->pidfd = pidfd;
     return 0;
+}
+
+// What was started is a supervisor, which is to say that it has started the command. A failure is
+// told as if the command had been started here.
+static int meet_supervisor(struct drain_child *child, struct drain_failure *failure) {
+    const int64_t patience = (int64_t)30 * 1000 * 1000 * 1000;
+    struct drain_word word;
+    int error = control_await(child, DRAIN_WORD_STARTED, &word, drain_now() + patience);
+    if (!error && !word.failure.error) {
+        child->command = word.value;
+        return 0;
+    }
+    *failure = word.failure;
+    if (error) *failure = (struct drain_failure){DRAIN_STAGE_SUPERVISOR, error, 0};
+    kill(-child->pid, SIGKILL);
+    reap_failed(child->pid, child->pidfd);
+    close(child->pidfd);
+    return failure->error;
 }
 
 static uint64_t resident_peak(void) {
@@ -153,23 +172,51 @@ static void release(struct drain_child *child) {
         stream_close(&child->streams[i]);
         buffer_close(&child->streams[i].buffer);
     }
+    if (child->control >= 0) close(child->control);
     free(child);
+}
+
+static int open_control(struct drain_child *child, struct exec_plan *plan) {
+    int ends[2];
+    int error = control_pair(ends);
+    if (error) return error;
+    error = above_stdio(&ends[0]);
+    if (!error) error = above_stdio(&ends[1]);
+    child->control = ends[0];
+    plan->control = ends[1];
+    return error;
+}
+
+static int open_outputs(struct drain_child *child, struct exec_plan *plan,
+                        int writing[DRAIN_STREAMS]) {
+    for (int i = 0; i < DRAIN_STREAMS; i++) {
+        plan->output[i] = i + 1;
+        child->streams[i].eof = plan->spec->shares_output;
+        if (plan->spec->shares_output) continue;
+        int error = open_pipe(&child->streams[i], &writing[i]);
+        plan->output[i] = writing[i];
+        if (error) return error;
+    }
+    return plan->spec->remote ? open_control(child, plan) : 0;
 }
 
 int drain_spawn(const struct drain_spec *spec, struct drain_child **out,
                 struct drain_failure *failure) {
     int error = 0, input = -1, writing[DRAIN_STREAMS] = {-1, -1};
     enum drain_stage stage = DRAIN_STAGE_MEMORY;
-    struct exec_plan plan = {
-        .spec = spec, .envp = spec->envp ? spec->envp : drain_environment(), .join = -1};
+    struct exec_plan plan = {.spec = spec,
+                             .envp = spec->envp ? spec->envp : drain_environment(),
+                             .control = -1,
+                             .join = -1};
     struct drain_child *child = calloc(1, sizeof *child);
     *out = NULL;
     if (!child) {
         error = ENOMEM;
         goto out;
     }
-    child->pidfd = child->sink.fd = -1;
+    child->pidfd = child->sink.fd = child->control = -1;
     child->means = spec->means;
+    child->leaves_background = spec->leaves_background;
     for (int i = 0; i < DRAIN_STREAMS; i++) {
         child->streams[i].fd = -1;
         child->streams[i].hold = UINT64_MAX;
@@ -184,17 +231,22 @@ int drain_spawn(const struct drain_spec *spec, struct drain_child **out,
     if (error) goto out;
 
     stage = DRAIN_STAGE_PIPE;
-    for (int i = 0; i < DRAIN_STREAMS && !error; i++) {
-        error = open_pipe(&child->streams[i], &writing[i]);
-        plan.output[i] = writing[i];
-    }
+    error = open_outputs(child, &plan, writing);
     if (error) goto out;
 
     child->max_rss_floor = resident_peak();
     child->started = drain_now();
     error = start(child, &plan);
     stage = plan.failure.stage;
+    if (error && spec->remote && stage == DRAIN_STAGE_EXEC) stage = DRAIN_STAGE_SUPERVISOR;
+    if (plan.control >= 0) close(plan.control);
+    plan.control = -1;
+    if (!error && spec->remote) {
+        error = meet_supervisor(child, &plan.failure);
+        stage = plan.failure.stage;
+    }
 out:
+    if (plan.control >= 0) close(plan.control);
     for (int i = 0; i < DRAIN_STREAMS; i++)
         if (writing[i] >= 0) close(writing[i]);
     if (input >= 0) close(input);

@@ -1,7 +1,7 @@
 // Who else belongs to a command: members of its group or descendants, and holders of its pipes.
 
 #include "cgroup.h"
-#include "child.h"
+#include "control.h"
 #include "proc.h"
 #include "supervise.h"
 #include "sweep.h"
@@ -43,8 +43,17 @@ struct drain_quarry quarry_of(const struct drain_child *child) {
     };
 }
 
-size_t drain_others(const struct drain_child *child, pid_t *pids, size_t room) {
+static size_t others_remotely(struct drain_child *child, pid_t *pids, size_t room) {
+    struct drain_word word;
+    if (control_ask(child, DRAIN_WORD_OTHERS, 0, DRAIN_WORD_OTHERS, &word) != 0) return 0;
+    for (size_t i = 0; i < word.count && i < room && i < DRAIN_CONTROL_PIDS; i++)
+        pids[i] = word.pids[i];
+    return word.count;
+}
+
+size_t drain_others(struct drain_child *child, pid_t *pids, size_t room) {
     struct member_search s = {child, pids, pids ? room : 0, 0};
+    if (child->control >= 0) return others_remotely(child, pids, s.room);
     if (child->means.supervised) {
         // Once the leader has ended, whoever is left has come to us or descends from one who has.
         if (child->exited && settle_children(child->reaped ? 0 : child->pid, false) == 0) return 0;
@@ -134,11 +143,11 @@ static uint64_t resident_of(pid_t pid) {
     return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-uint64_t drain_resident(const struct drain_child *child) {
+uint64_t drain_resident(struct drain_child *child) {
     enum { MOST = 256 };
     pid_t others[MOST];
     size_t count = drain_others(child, others, MOST);
-    uint64_t sum = child->exited ? 0 : resident_of(child->pid);
+    uint64_t sum = child->exited ? 0 : resident_of(child->command);
     for (size_t i = 0; i < count && i < MOST; i++) sum += resident_of(others[i]);
     return sum;
 }

@@ -14,14 +14,21 @@ import CDrain
     private let raw: OpaquePointer
     private let means: Means
 
-    /// - Parameter means: to outlive the child.
-    init(_ command: Command, _ limits: Limits, _ means: Means) throws(DrainError) {
+    /// - Parameters:
+    ///   - means: to outlive the child.
+    ///   - sharesOutput: the command writes to the host's own standard output and error.
+    ///   - leavesBackground: for a drain-run that supervises: what outlives the command is meant to.
+    init(
+        _ command: Command, _ limits: Limits, _ means: Means, sharesOutput: Bool = false,
+        leavesBackground: Bool = false
+    ) throws(DrainError) {
         try command.check()
         let input = try InputDescriptor(command.standardInput)
-        let rlimits = command.resources.rlimits
+        // A supervisor is not to be bound by what the command is bound by.
+        let rlimits = means.supervisor == nil ? command.resources.rlimits : []
         let keep = (limits.retention(of: .stdout).storage, limits.retention(of: .stderr).storage)
         var directory = CStrings(command.workingDirectory.map { [$0] } ?? [])
-        var arguments = CStrings(command.arguments)
+        var arguments = CStrings(command.arguments(under: means.supervisor))
         let variables = command.environment.variables()
         var environment = CStrings(variables ?? [])
         var child: OpaquePointer?
@@ -33,13 +40,15 @@ import CDrain
                         var spec = unsafe drain_spec(
                             argv: argv, envp: variables == nil ? nil : envp, directory: path[0],
                             input: input.descriptor, rlimits: limits.baseAddress,
-                            rlimit_count: limits.count, keep: keep, means: means.raw)
+                            rlimit_count: limits.count, keep: keep, shares_output: sharesOutput,
+                            remote: means.supervisor != nil, leaves_background: leavesBackground,
+                            means: means.raw)
                         return unsafe drain_spawn(&spec, &child, &failure)
                     }
                 }
             }
         }
-        guard error == 0, let child = unsafe child else { throw DrainError(failure, command) }
+        guard error == 0, let child = unsafe child else { throw DrainError(failure, command, means) }
         unsafe raw = child
         self.means = means
     }
@@ -104,15 +113,28 @@ import CDrain
         }
     }
 
+    /// What a drain-run that supervised told at the end: who lives on, and whether anybody was killed.
+    func survivors() -> (pids: [Int32], killed: Bool) {
+        var pids = [pid_t](repeating: 0, count: Int(DRAIN_CONTROL_PIDS))
+        var killed = false
+        let count = unsafe pids.withUnsafeMutableBufferPointer { room in
+            unsafe drain_survivors(raw, room.baseAddress!, room.count, &killed)
+        }
+        return (Array(pids.prefix(count)), killed)
+    }
+
     func giveUp() { unsafe drain_give_up(raw) }
 
     /// For a supervisor, when a child of its has ended.
     func reapOrphans() { unsafe drain_reap_orphans(raw) }
 
+    /// As the core has it: 0 or an errno value.
+    func reap(_ status: inout drain_status) -> Int32 { unsafe drain_reap(raw, &status) }
+
     /// Nil while it runs, or when somebody else has reaped it.
     func reap() -> (Report.Termination, Report.Usage)? {
         var status = drain_status()
-        guard unsafe drain_reap(raw, &status) == 0 else { return nil }
+        guard reap(&status) == 0 else { return nil }
         let usage = Report.Usage(
             user: .nanoseconds(status.user_ns), system: .nanoseconds(status.system_ns),
             maxResidentBytes: Int(clamping: status.max_rss),
@@ -177,6 +199,23 @@ extension Command {
     }
 }
 
+extension Command {
+    /// The program and its arguments, or what makes a drain-run supervise it. Its limits are set there.
+    fileprivate func arguments(under supervisor: OSString?) -> [OSString] {
+        guard let supervisor else { return arguments }
+        var words: [OSString] = [supervisor, "--supervise"]
+        if let time = resources.cpuTime { words += ["--cpu-time", OSString("\(time.wholeSeconds)")] }
+        func add(_ option: OSString, _ value: Int?) {
+            if let value { words += [option, OSString("\(max(0, value))")] }
+        }
+        add("--memory", resources.memory)
+        add("--file-size", resources.fileSize)
+        add("--open-files", resources.openFiles)
+        add("--processes", resources.processes)
+        return words + ["--"] + arguments
+    }
+}
+
 extension Environment {
     /// NAME=VALUE for the command; nil for the host's environment unchanged.
     fileprivate func variables() -> [OSString]? {
@@ -208,6 +247,13 @@ extension Environment {
     }
 }
 
+extension Duration {
+    /// Rounded up, since zero is no limit.
+    fileprivate var wholeSeconds: Int64 {
+        nanoseconds / 1_000_000_000 + (nanoseconds % 1_000_000_000 > 0 ? 1 : 0)
+    }
+}
+
 extension ResourceLimits {
     fileprivate var rlimits: [drain_rlimit] {
         var result: [drain_rlimit] = []
@@ -218,8 +264,7 @@ extension ResourceLimits {
         }
         if let cpuTime, cpuTime.nanoseconds > 0 {
             // Above the soft limit, or SIGKILL would come in the place of SIGXCPU.
-            let seconds = (cpuTime.nanoseconds - 1) / 1_000_000_000 + 1
-            let limit = UInt64(seconds)
+            let limit = UInt64(cpuTime.wholeSeconds)
             result.append(drain_rlimit(resource: DRAIN_LIMIT_CPU, soft: limit, hard: limit + 1))
         }
         add(DRAIN_LIMIT_MEMORY, memory)
@@ -242,7 +287,7 @@ extension ResourceLimits {
 }
 
 extension DrainError {
-    fileprivate init(_ failure: drain_failure, _ command: Command) {
+    fileprivate init(_ failure: drain_failure, _ command: Command, _ means: Means) {
         let errno = Errno(rawValue: failure.error)
         let program = command.arguments[0].description
         switch failure.stage {
@@ -256,10 +301,13 @@ extension DrainError {
             let limits = command.resources.rlimits
             self.init(.resourceLimit, ResourceLimits.name(failure.detail, of: limits), errno)
         case DRAIN_STAGE_MEMORY: self.init(.system, "mmap of the buffers", errno)
+        case DRAIN_STAGE_SUPERVISOR:
+            self.init(.killMethod, "supervisor '\(means.supervisor?.description ?? "")'", errno)
         case DRAIN_STAGE_CGROUP: self.init(.killMethod, "cgroup", errno)
         case DRAIN_STAGE_PIPE: self.init(.system, "pipe2", errno)
         case DRAIN_STAGE_DESCRIPTOR: self.init(.system, "dup2", errno)
         default: self.init(.system, "clone", errno)
         }
+        origin = Origin(stage: failure.stage.rawValue, detail: failure.detail)
     }
 }

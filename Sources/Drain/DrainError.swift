@@ -24,6 +24,13 @@ public struct DrainError: Error, Sendable, Hashable {
     /// What it was about: a program, a path, a limit's name, a system call.
     public let subject: String
     public let errno: Errno
+    /// Where in the core it happened, for a supervisor to tell its host.
+    var origin: Origin?
+
+    struct Origin: Sendable, Hashable {
+        var stage: UInt32
+        var detail: Int
+    }
 
     package init(_ kind: Kind, _ subject: String, _ errno: Errno) {
         self.kind = kind

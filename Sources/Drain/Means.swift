@@ -11,10 +11,17 @@ package final class Means {
     /// The program has adopted orphans, and has no children but this command's tree: the kernel says when
     /// nobody is left.
     let isSubreaper: Bool
-    let cgroup: Cgroup?
+    /// Nil when there is none, or it could not be joined.
+    private(set) var cgroup: Cgroup?
+    /// The drain-run that supervises.
+    let supervisor: OSString?
 
-    package init(_ method: Report.KillMethod, cgroup: Cgroup? = nil, isSubreaper: Bool = false) {
+    package init(
+        _ method: Report.KillMethod, cgroup: Cgroup? = nil, isSubreaper: Bool = false,
+        supervisor: OSString? = nil
+    ) {
         self.method = method
+        self.supervisor = supervisor
         self.cgroup = cgroup
         self.isSubreaper = isSubreaper
         marker = method == .sweep ? drain_marker() : 0
@@ -28,6 +35,7 @@ package final class Means {
             let cgroup = try? Cgroup()
             self.init(cgroup == nil ? .sweep : .cgroup, cgroup: cgroup)
         case .cgroup: self.init(.cgroup, cgroup: try Cgroup())
+        case .supervisor(let program): self.init(.supervisor, supervisor: program)
         case .group: self.init(.group)
         }
     }

@@ -46,7 +46,8 @@ struct Run: ~Copyable {
         start = drain_now()
         machine = TimeoutMachine(timeouts, start: start)
         seen = TimeoutMachine.Observation(now: start)
-        child = try Child(command, limits, means)
+        child = try Child(
+            command, limits, means, leavesBackground: timeouts.background == .leave)
     }
 
     private mutating func untilFinished(
@@ -125,6 +126,11 @@ struct Run: ~Copyable {
         let ended = child.reap()
         if means.isSubreaper, ended != nil, killMethod != nil || !leavesBackground {
             survivors = huntTheRest()
+        }
+        if means.supervisor != nil, ended != nil {
+            let last = child.survivors()
+            survivors = last.pids
+            if last.killed { killMethod = means.method }
         }
         means.dismiss(leavesBackground: leavesBackground && killMethod == nil)
         let end = exitedAt ?? seen.now

@@ -1,5 +1,11 @@
 import CDrain
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// Makes this program the supervisor of the one command that it runs: two processes that adopt every orphan
 /// of the command's tree and watch each other, so that whatever ends either of them, the tree ends.
 ///
@@ -20,9 +26,11 @@ package enum Supervisor {
     /// - Parameters:
     ///   - method: nil for the strongest that can be had, and the weaker ones beside it. Otherwise this one
     ///     alone; throws where it cannot be had.
+    ///   - serves: as the supervisor of another host, see `Supervision`.
     ///   - leavesBackground: what outlives a worker that ended by itself is meant to.
     package static func split(
-        _ signals: SignalDescriptor, _ method: Report.KillMethod?, leavesBackground: Bool
+        _ signals: SignalDescriptor, _ method: Report.KillMethod?, leavesBackground: Bool,
+        serves: Bool = false
     ) throws(DrainError) -> Role {
         var split = drain_split()
         let means = try means(method, leavesBackground: leavesBackground)
@@ -32,6 +40,11 @@ package enum Supervisor {
             throw DrainError(.killMethod, method?.rawValue ?? "", Errno(rawValue: error))
         }
         if split.worker == 0 { return .worker(means) }
+        // The host is to see the end of its pipes and of its socket by the worker's and the command's alone.
+        if serves {
+            drain_leave_stdio()
+            close(DRAIN_CONTROL_DESCRIPTOR)
+        }
         let status = unsafe drain_guard(&split, signals.descriptor)
         let isOver = status >= 0 && (leavesBackground || !means.isSubreaper || drain_childless())
         let left = isOver ? 0 : means.endTree(until: drain_now().advanced(by: .seconds(10)))

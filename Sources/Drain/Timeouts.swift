@@ -26,6 +26,10 @@ public struct Timeouts: Sendable, Hashable {
         case strongest
         /// A temporary cgroup of version 2, ended by cgroup.kill. The run throws where none can be made.
         case cgroup
+        /// The command is run by this `drain-run`, found as any program is, which adopts every orphan: nobody
+        /// gets away, and a SIGKILL to the host ends the tree as well. Takes about two milliseconds of
+        /// every run. The run throws where it cannot be had.
+        case supervisor(drainRun: OSString)
         /// Processes of the leader's session and group, those that descend from it, and those that bear
         /// the run's marker (a soft limit of RLIMIT_RTTIME, inherited), as far as /proc shows them.
         case sweep

@@ -20,6 +20,8 @@ struct Options {
     /// Nil: none.
     var report: Destination? = .standardOutput
     var progress = false
+    /// For a host that has the other end of a socket: see `Supervision`.
+    var supervises = false
     /// Nil: the strongest that can be had.
     var killMethod: Report.KillMethod?
     /// Bad environment variables, one line each.
@@ -36,7 +38,8 @@ struct Options {
         case timeout = 0x74  // t
         case maxOutput = 0x100
         case maxStdout, maxStderr, keep, cut, notice, encode, live, report, idleTimeout, drainGrace
-        case background, killMethod, clearEnv, cpuTime, memory, fileSize, openFiles, processes, progress, version
+        case background, killMethod, clearEnv, cpuTime, memory, fileSize, openFiles, processes, progress,
+            supervise, version
 
         // Said out loud: "\(self)" would have the runtime look names up, for half of our start-up time.
         var name: StaticString {
@@ -68,13 +71,14 @@ struct Options {
             case .openFiles: "open-files"
             case .processes: "processes"
             case .progress: "progress"
+            case .supervise: "supervise"
             case .version: "version"
             }
         }
 
         var takesValue: Bool {
             switch self {
-            case .notice, .live, .clearEnv, .progress, .help, .version: false
+            case .notice, .live, .clearEnv, .progress, .supervise, .help, .version: false
             default: true
             }
         }
@@ -214,6 +218,7 @@ struct Options {
         case .openFiles: command.resources.openFiles = try count()
         case .processes: command.resources.processes = try count()
         case .progress: progress = true
+        case .supervise: supervises = true
         case .help: errand = .help
         case .version: errand = .version
         }

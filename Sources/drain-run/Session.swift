@@ -31,9 +31,10 @@ struct Session {
     }
 
     func run() throws(Complaint) -> Int32 {
+        if options.supervises { return try supervise() }
         for warning in options.warnings { Output.complain(warning) }
         try options.report?.check(missing: missing)
-        switch try split() {
+        switch try split(leavesBackground: options.timeouts.background == .leave) {
         case .worker(let means): return try work(means)
         case .guardian(let status): return status
         case .bereft(0): throw Complaint("killed while the command ran; its processes were ended")
@@ -43,10 +44,27 @@ struct Session {
         }
     }
 
-    private func split() throws(Complaint) -> Supervisor.Role {
+    /// The library's own use of us. What goes wrong is told over the socket; standard error is the command's.
+    private func supervise() throws(Complaint) -> Int32 {
+        guard Supervision.isAsked else {
+            throw Complaint("--supervise is for the library: descriptor 3 is to be a socket of its own")
+        }
+        // Whether something is left is decided when the host has said so: the guardian ends nothing
+        // that the worker let go.
+        switch try split(leavesBackground: true, serves: true) {
+        case .worker(let means):
+            Supervision.serve(options.command, means, signals)
+            return 0
+        case .guardian(let status): return status
+        case .bereft: return ExitStatus.failed
+        }
+    }
+
+    private func split(leavesBackground: Bool, serves: Bool = false) throws(Complaint) -> Supervisor.Role {
         do throws(DrainError) {
             return try Supervisor.split(
-                signals, options.killMethod, leavesBackground: options.timeouts.background == .leave)
+                signals, serves ? .supervisor : options.killMethod, leavesBackground: leavesBackground,
+                serves: serves)
         } catch {
             throw Complaint("--kill-method: \(error.description)")
         }

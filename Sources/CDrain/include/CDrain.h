@@ -114,6 +114,13 @@ struct drain_spec {
     size_t rlimit_count;
     /// What is kept of standard output and standard error.
     struct drain_keep keep[2];
+    /// The command writes to the host's own standard output and error, and nothing is read.
+    bool shares_output;
+    /// What is run is a drain-run told to supervise (`--supervise`), which runs the command; see
+    /// section 9. The child that comes of it is the command, as far as can be.
+    bool remote;
+    /// For such a one: what outlives the command is to live on, unless something had to be ended.
+    bool leaves_background;
     /// By what the command's tree can be told from other processes; see section 6. The process
     /// group of the leader always belongs to it.
     struct drain_means means;
@@ -132,6 +139,7 @@ enum drain_stage {
     DRAIN_STAGE_DESCRIPTOR, ///< dup2(2) or closing the rest, in the child
     DRAIN_STAGE_RLIMIT,     ///< setrlimit(2), in the child; `detail` is the index
     DRAIN_STAGE_EXEC,       ///< execve(2), in the child: the program cannot be run
+    DRAIN_STAGE_SUPERVISOR, ///< the supervisor cannot be run, or does not answer as one
 };
 
 struct drain_failure {
@@ -276,11 +284,11 @@ void drain_unmap(const uint8_t *_Nullable base, size_t mapped);
 /// beyond the group hunts for up to 50 ms, until nobody but the leader lives. 0, ESRCH when the
 /// leader is not there any more to keep the group's number (reaped here, or behind our back by the
 /// host) and there are no other means, else what kill gave.
-int drain_signal(const struct drain_child *child, int signal);
+int drain_signal(struct drain_child *child, int signal);
 
 /// Process ids of living processes of the tree other than the leader; the first `room` of them go
 /// to `pids`. Returns how many there are. Zombies do not count.
-size_t drain_others(const struct drain_child *child, pid_t *_Nullable pids, size_t room);
+size_t drain_others(struct drain_child *child, pid_t *_Nullable pids, size_t room);
 
 /// A process that holds the writing end of one of the child's pipes.
 struct drain_holder {
@@ -295,7 +303,7 @@ size_t drain_holders(const struct drain_child *child, struct drain_holder *holde
 
 /// Bytes of memory resident in the leader and the other members of its process group, as
 /// /proc/PID/statm has it; 0 if that cannot be told.
-uint64_t drain_resident(const struct drain_child *child);
+uint64_t drain_resident(struct drain_child *child);
 
 // 7. Means beyond the group -----------------------------------------------------------------
 
@@ -393,8 +401,6 @@ int drain_split(struct drain_split *split, bool adopt);
 /// or -1 when it was killed; then the tree is to be ended.
 int drain_guard(const struct drain_split *split, int signals);
 
-// 9. Reaping -------------------------------------------------------------------------------
-
 /// How the leader ended and what it used, its waited-for children included: waitid(2),
 /// getrusage(2).
 struct drain_status {
@@ -408,10 +414,60 @@ struct drain_status {
     uint64_t max_rss_floor;
 };
 
+// 9. Supervising for somebody else -----------------------------------------------------------
+//
+// A host that must not adopt orphans can have a drain-run do so: it runs the command with the
+// host's pipes, ends what it is told to end, and ends everything when the host's end of the socket
+// is closed, by a SIGKILL to the host too.
+
+/// What is said over the socket, in the host's byte order; both ends are of one machine.
+enum drain_word_kind {
+    DRAIN_WORD_STARTED, ///< to the host, first: `value` is the command's process id, or `failure`
+                        ///< says why not
+    DRAIN_WORD_EXITED,  ///< to the host: the leader has ended, and is not reaped yet
+    DRAIN_WORD_SIGNAL,  ///< to the supervisor: `drain_signal` with `value`; answered with the same,
+                        ///< and what it gave
+    DRAIN_WORD_OTHERS, ///< to the supervisor: `drain_others`; answered with the count and the first
+                       ///< pids
+    DRAIN_WORD_FINISH, ///< to the supervisor: reap, and end whoever is left unless `value` is 1
+    DRAIN_WORD_DONE, ///< to the host, last: how the leader ended; survivors as for OTHERS; `value`
+                     ///< is 1 if somebody had to be killed
+};
+
+enum { DRAIN_CONTROL_VERSION = 1, DRAIN_CONTROL_PIDS = 64 };
+
+/// The descriptor on which a supervisor finds the socket.
+static const int DRAIN_CONTROL_DESCRIPTOR = 3;
+
+struct drain_word {
+    uint32_t version; ///< DRAIN_CONTROL_VERSION
+    uint32_t kind;    ///< enum drain_word_kind
+    int32_t value;
+    uint32_t count;
+    int32_t pids[DRAIN_CONTROL_PIDS];
+    struct drain_failure failure; ///< its error is 0 for none
+    struct drain_status status;
+};
+
+/// The supervisor's side. 0 or an errno value; EPIPE when the host is gone, EAGAIN when there is
+/// nothing, EPROTO for what is not a word of this version.
+int drain_control_send(int fd, const struct drain_word *word);
+int drain_control_receive(int fd, struct drain_word *word);
+
+/// Opens /dev/null as 0, 1 and 2, so that the command's pipes are the command's alone. 0 or an
+/// errno value.
+int drain_leave_stdio(void);
+
+// 10. Reaping -------------------------------------------------------------------------------
+
 /// Reaps the leader, which gives its process id back to the system. 0; EAGAIN while it runs;
 /// ECHILD when somebody else has reaped it (a host that ignores SIGCHLD, or waits for any
 /// child), so that its status is not known.
 int drain_reap(struct drain_child *child, struct drain_status *status);
+
+/// What a drain-run that supervised said at the end, after `drain_reap`: how many live on though
+/// they were killed, the first `room` of them in `pids`, and whether anybody had to be killed.
+size_t drain_survivors(const struct drain_child *child, pid_t *pids, size_t room, bool *killed);
 
 /// Gives everything back. A leader that was not reaped is killed with its group and reaped; one
 /// that does not end within a second, stuck in the kernel, is left a zombie of the host.
