@@ -39,6 +39,10 @@ let package = Package(
                 .treatAllWarnings(as: .error),
             ]
         ),
+        // A program that uses the library, for the tests that end it.
+        .executableTarget(
+            name: "drain-host", dependencies: ["Drain"], path: "Tests/Host",
+            swiftSettings: [.treatAllWarnings(as: .error)]),
         .executableTarget(
             name: "bench", dependencies: ["Drain", "drain-run", "misbehave"], path: "bench",
             swiftSettings: [.treatAllWarnings(as: .error)]),

@@ -30,12 +30,17 @@ ssize_t proc_read(pid_t pid, const char *name, char *room, size_t size) {
     return proc_file(path, room, size);
 }
 
-bool proc_alive(pid_t pid) {
+char proc_state(pid_t pid) {
     char stat[512];
-    if (proc_read(pid, "stat", stat, sizeof stat) <= 0) return false;
+    if (proc_read(pid, "stat", stat, sizeof stat) <= 0) return 'X';
     // The name in parentheses may hold anything, parentheses too.
     const char *state = strrchr(stat, ')');
-    return state && state[1] == ' ' && state[2] != 'Z' && state[2] != 'X';
+    return state && state[1] == ' ' && state[2] ? state[2] : 'X';
+}
+
+bool proc_alive(pid_t pid) {
+    char state = proc_state(pid);
+    return state != 'Z' && state != 'X';
 }
 
 pid_t proc_parent(pid_t pid) {

@@ -14,6 +14,9 @@ ssize_t proc_file(const char *path, char *room, size_t size);
 // The same for /proc/PID/NAME.
 ssize_t proc_read(pid_t pid, const char *name, char *room, size_t size);
 
+// The letter of /proc/PID/stat; X for one that is not there.
+char proc_state(pid_t pid);
+
 // False for the dead, zombies included: they have no part in anything any more.
 bool proc_alive(pid_t pid);
 

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ struct pass {
     pid_t *pids;
     size_t room, count;
     int depth;
+    bool by_group; // SIGKILL takes the whole process group along
 };
 
 static void note(struct pass *pass, pid_t pid) {
@@ -47,6 +49,19 @@ static void note(struct pass *pass, pid_t pid) {
 static void strike(int fd, int signal) {
     syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
     if (signal != SIGKILL) syscall(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
+}
+
+// A chain of forks has gone on by the time that one of it is killed, but its group stays. A member
+// that is stopped cannot end and keeps the group's number from being another's meanwhile.
+static void strike_group(int fd, pid_t pid) {
+    syscall(SYS_pidfd_send_signal, fd, SIGSTOP, NULL, 0);
+    for (int i = 0; i < 100; i++) {
+        char state = proc_state(pid);
+        pid_t group = state == 'T' ? getpgid(pid) : 0;
+        if (group > 1 && group != getpgrp()) kill(-group, SIGKILL);
+        if (state == 'T' || state == 'Z' || state == 'X') return;
+        sched_yield();
+    }
 }
 
 static bool descend(pid_t pid, pid_t parent, void *context) {
@@ -81,25 +96,30 @@ static bool meet(pid_t pid, pid_t parent, void *context) {
     // Its children first: once it has ended, they are somebody else's.
     pass->depth = 1;
     proc_each_child(pid, descend, pass);
+    if (fd >= 0 && pass->by_group) strike_group(fd, pid);
     if (fd >= 0) strike(fd, pass->signal);
     if (fd >= 0) close(fd);
     return true;
 }
 
-size_t drain_sweep(const struct drain_quarry *quarry, int signal, pid_t *pids, size_t room) {
-    struct pass pass = {quarry, signal, pids, pids ? room : 0, 0, 0};
+static size_t sweep(const struct drain_quarry *quarry, struct pass *pass) {
     // The spared leader's own children, which may have left its session.
     if (quarry->spare > 0) {
-        pass.depth = 1;
-        proc_each_child(quarry->spare, descend, &pass);
+        pass->depth = 1;
+        proc_each_child(quarry->spare, descend, pass);
     }
-    if (!quarry->after || !proc_each_since(quarry->after, meet, &pass)) proc_each(meet, &pass);
-    return pass.count;
+    if (!quarry->after || !proc_each_since(quarry->after, meet, pass)) proc_each(meet, pass);
+    return pass->count;
+}
+
+size_t drain_sweep(const struct drain_quarry *quarry, int signal, pid_t *pids, size_t room) {
+    struct pass pass = {.quarry = quarry, .signal = signal, .pids = pids, .room = pids ? room : 0};
+    return sweep(quarry, &pass);
 }
 
 // A chain of forks lives in the newest number or the one about to be given out.
 static size_t sweep_newest(const struct drain_quarry *quarry) {
-    struct pass pass = {quarry, SIGKILL, NULL, 0, 0, 0};
+    struct pass pass = {.quarry = quarry, .signal = SIGKILL, .by_group = true};
     for (int i = 0; i < 64; i++) {
         pid_t newest = proc_newest();
         for (pid_t pid = newest - 1; pid <= newest + 2; pid++)
@@ -110,8 +130,9 @@ static size_t sweep_newest(const struct drain_quarry *quarry) {
 
 size_t drain_sweep_end(const struct drain_quarry *quarry, int64_t until) {
     int quiet = 0;
-    for (;;) {
-        size_t living = drain_sweep(quarry, SIGKILL, NULL, 0);
+    for (bool again = false;; again = true) {
+        struct pass pass = {.quarry = quarry, .signal = SIGKILL, .by_group = again};
+        size_t living = sweep(quarry, &pass);
         if (!living) living = sweep_newest(quarry);
         quiet = living ? 0 : quiet + 1;
         if (quiet == 2) return 0;

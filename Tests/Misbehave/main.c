@@ -10,6 +10,7 @@
 // drained                      wait until nobody has anything left to read in pipes 1 and 2
 // hold FIFO                    open FIFO for writing and keep it open: its reader sees an end of
 //                              file when nobody who holds it lives
+// held FD                      this descriptor is the FIFO
 // tell WORD                    a line on the FIFO that is held
 // ignore SIGNAL                by number
 // mask SIGNAL                  block it, by number
@@ -17,6 +18,9 @@
 // spawn STEP... end            a child does these steps and exits; go on at once
 // orphaned                     wait until the process that spawned this one has ended
 // session                      setsid(2)
+// group                        setpgid(2), a process group of its own
+// bare                         no environment, by executing itself for the steps that follow
+// become USER                  all user ids, by number
 // chain                        fork and end in the parent, again and again, until killed
 // litter COUNT                 COUNT orphans that end at once
 // input                        read standard input to its end
@@ -171,6 +175,25 @@ static void litter(int count) {
     }
 }
 
+// The FIFO stays held: its descriptor is told to the program that goes on.
+static void bare(char **word) {
+    char *none[] = {NULL}, self[4096], number[16];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length < 0) fail("/proc/self/exe");
+    self[length] = '\0';
+    size_t count = 0;
+    while (word[count]) count++;
+    char **arguments = calloc(count + 4, sizeof *arguments);
+    if (!arguments) fail("calloc");
+    snprintf(number, sizeof number, "%d", held);
+    arguments[0] = self;
+    arguments[1] = "held";
+    arguments[2] = number;
+    memcpy(arguments + 3, word, count * sizeof *word);
+    execve(self, arguments, none);
+    fail(self);
+}
+
 // The word after the `end` that belongs to a `spawn`.
 static char **behind_end(char **word) {
     for (int depth = 1; *word; word++) {
@@ -184,6 +207,8 @@ static char **behind_end(char **word) {
 static char **plain_step(char **word) {
     if (is(*word, "drained")) return wait_drained(), word + 1;
     if (is(*word, "session")) return setsid(), word + 1;
+    if (is(*word, "group")) return setpgid(0, 0), word + 1;
+    if (is(*word, "bare")) return bare(word + 1), NULL;
     if (is(*word, "chain")) {
         // A process that cannot be made is tried again: the chain ends by being killed only.
         for (;;)
@@ -215,6 +240,11 @@ static char **step(char **word) {
     if (!argument) return NULL;
     int number = atoi(argument);
     if (is(*word, "tell")) return dprintf(held, "%s\n", argument), word + 2;
+    if (is(*word, "become")) {
+        uid_t user = (uid_t)number;
+        if (setresuid(user, user, user) != 0) fail("setresuid");
+        return word + 2;
+    }
     if (is(*word, "ignore")) return signal(number, SIG_IGN), word + 2;
     if (is(*word, "mask")) return mask(number), word + 2;
     if (is(*word, "close")) return close(number), word + 2;
@@ -222,6 +252,7 @@ static char **step(char **word) {
     if (is(*word, "exit")) _exit(number);
     if (is(*word, "litter")) return litter(number), word + 2;
     if (is(*word, "exec")) return execvp(argument, word + 1), fail(argument), NULL;
+    if (is(*word, "held")) return held = number, word + 2;
     if (is(*word, "hold")) {
         held = open(argument, O_WRONLY);
         if (held < 0) fail(argument);
