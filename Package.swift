@@ -48,7 +48,7 @@ let package = Package(
             swiftSettings: [.treatAllWarnings(as: .error)]),
         .testTarget(name: "DrainTests", dependencies: ["Drain", "CDrain", "misbehave"]),
         .testTarget(
-            name: "CommandTests", dependencies: ["drain-run", "Drain", "misbehave"]),
+            name: "CommandTests", dependencies: ["drain-run", "drain-host", "Drain", "misbehave"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu11

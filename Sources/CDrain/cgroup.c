@@ -190,7 +190,7 @@ int drain_cgroup_signal(const struct drain_cgroup *cgroup, pid_t spare, int sign
     return 0;
 }
 
-static bool populated(const struct drain_cgroup *cgroup) {
+bool drain_cgroup_populated(const struct drain_cgroup *cgroup) {
     char events[256] = "";
     int fd = openat(cgroup->self, "cgroup.events", O_RDONLY | O_CLOEXEC);
     if (fd < 0) return false;
@@ -206,7 +206,7 @@ static bool count_one(pid_t pid, pid_t parent, void *context) {
 }
 
 size_t drain_cgroup_end(const struct drain_cgroup *cgroup, int64_t until) {
-    while (populated(cgroup)) {
+    while (drain_cgroup_populated(cgroup)) {
         size_t living = 0;
         drain_cgroup_signal(cgroup, 0, SIGKILL);
         if (drain_now() < until) {
@@ -230,7 +230,8 @@ void drain_cgroup_leave(const struct drain_cgroup *cgroup) {
     int procs = openat(cgroup->parent, "cgroup.procs", O_WRONLY | O_CLOEXEC);
     if (procs < 0) return;
     // Children of those who were just moved may have been forked before.
-    for (int i = 0; i < 100 && populated(cgroup); i++) each_of_cgroup(cgroup, move_up, &procs);
+    for (int i = 0; i < 100 && drain_cgroup_populated(cgroup); i++)
+        each_of_cgroup(cgroup, move_up, &procs);
     close(procs);
 }
 

@@ -88,6 +88,7 @@ static int signal_remotely(struct drain_child *child, int signal) {
 int drain_signal(struct drain_child *child, int signal) {
     const int64_t hunt = 50 * 1000 * 1000;
     const struct drain_means *means = &child->means;
+    child->signalled = true;
     if (child->control >= 0) return signal_remotely(child, signal);
     bool kept = number_kept(child);
     int error = kept ? signal_group(child, signal) : ESRCH;

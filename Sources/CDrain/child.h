@@ -10,6 +10,7 @@ struct drain_child {
     pid_t pid;              // the leader; also its session and process group
     int pidfd;              // owned
     bool exited;            // seen on the pidfd
+    bool signalled;         // somebody of its tree was told to end
     bool reaped;            // by us or by somebody else: `pid` may be another's by now
     bool leaves_background; // see drain_spec
     struct drain_means means;

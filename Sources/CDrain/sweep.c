@@ -118,9 +118,9 @@ size_t drain_sweep(const struct drain_quarry *quarry, int signal, pid_t *pids, s
 }
 
 // A chain of forks lives in the newest number or the one about to be given out.
-static size_t sweep_newest(const struct drain_quarry *quarry) {
-    struct pass pass = {.quarry = quarry, .signal = SIGKILL, .by_group = true};
-    for (int i = 0; i < 64; i++) {
+size_t sweep_newest(const struct drain_quarry *quarry, int signal) {
+    struct pass pass = {.quarry = quarry, .signal = signal, .by_group = true};
+    for (int i = 0; i < 64 && (signal || !pass.count); i++) {
         pid_t newest = proc_newest();
         for (pid_t pid = newest - 1; pid <= newest + 2; pid++)
             if (pid > 1) meet(pid, 0, &pass);
@@ -133,7 +133,7 @@ size_t drain_sweep_end(const struct drain_quarry *quarry, int64_t until) {
     for (bool again = false;; again = true) {
         struct pass pass = {.quarry = quarry, .signal = SIGKILL, .by_group = again};
         size_t living = sweep(quarry, &pass);
-        if (!living) living = sweep_newest(quarry);
+        if (!living) living = sweep_newest(quarry, SIGKILL);
         quiet = living ? 0 : quiet + 1;
         if (quiet == 2) return 0;
         if (drain_now() >= until) return living;

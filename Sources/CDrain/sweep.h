@@ -6,6 +6,10 @@
 #include "CDrain.h"
 #include "proc.h"
 
+// Those of the quarry among the processes that were made last, now or in the next moments: a chain
+// of forks, which is in no listing. Signalled with their process groups; not at all for signal 0.
+size_t sweep_newest(const struct drain_quarry *quarry, int signal);
+
 struct drain_quarry quarry_of(const struct drain_child *child);
 
 #endif

@@ -62,13 +62,16 @@ size_t drain_others(struct drain_child *child, pid_t *pids, size_t room) {
     }
     if (child->means.cgroup) {
         each_of_cgroup(child->means.cgroup, count_living, &s);
-        return s.count;
+        // A chain of forks is in no listing.
+        bool hidden = s.count == 0 && child->exited && drain_cgroup_populated(child->means.cgroup);
+        return hidden ? 1 : s.count;
     }
     // Whoever belongs to it was born after its leader, so after a short run the few numbers given
     // out since are all there is to ask about: a listing of /proc would cost more than the whole
     // run of a small command.
     struct drain_quarry quarry = quarry_of(child);
-    return drain_sweep(&quarry, 0, pids, room);
+    size_t count = drain_sweep(&quarry, 0, pids, room);
+    return count == 0 && child->signalled ? sweep_newest(&quarry, 0) : count;
 }
 
 struct holder_search {

@@ -45,6 +45,12 @@ package final class Means {
         unsafe drain_means(supervised: isSubreaper, cgroup: cgroup?.pointer, marker: marker)
     }
 
+    /// Nil where nobody lives in the cgroup, or there is none; else how many do when they have been killed.
+    func endCgroup() -> Int? {
+        guard let cgroup, cgroup.isPopulated else { return nil }
+        return cgroup.end(until: drain_now().advanced(by: TimeoutMachine.patience))
+    }
+
     /// The run is over. Whoever is left, and is meant to be, lives on outside of the cgroup.
     func dismiss(leavesBackground: Bool) {
         cgroup?.remove(leavesBackground: leavesBackground)
@@ -86,6 +92,8 @@ extension Means {
         remove(leavesBackground: false)
         unsafe pointer.deallocate()
     }
+
+    var isPopulated: Bool { unsafe drain_cgroup_populated(pointer) }
 
     func end(until: Instant) -> Int { unsafe drain_cgroup_end(pointer, until) }
 

@@ -127,6 +127,10 @@ struct Run: ~Copyable {
         if means.isSubreaper, ended != nil, killMethod != nil || !leavesBackground {
             survivors = huntTheRest()
         }
+        if killMethod != nil || !leavesBackground, let left = means.endCgroup() {
+            killMethod = means.method
+            survivors = left == 0 ? [] : child.others()
+        }
         if means.supervisor != nil, ended != nil {
             let last = child.survivors()
             survivors = last.pids

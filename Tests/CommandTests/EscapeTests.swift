@@ -29,9 +29,9 @@ import Testing
 
         var options: [String] {
             switch self {
-            case .timeLimit: ["-t", "300ms", "-k", "100ms"]
-            case .cancel: ["-k", "100ms"]
-            default: []
+            case .timeLimit: ["--kill-method", "supervisor", "-t", "300ms", "-k", "100ms"]
+            case .cancel: ["--kill-method", "supervisor", "-k", "100ms"]
+            default: ["--kill-method", "supervisor"]
             }
         }
     }
@@ -85,7 +85,7 @@ import Testing
         let steps = ["spawn", "session", "tell", "up", "exec", "/bin/cat", gate, "end", "pause"]
         let command = Command(Programs.misbehave, arguments: ["hold", place["tree"]] + steps)
         let report = try command.runBlocking(
-            timeouts: Timeouts(wall: .seconds(1), killAfter: .zero, drainGrace: .zero))
+            timeouts: Timeouts(wall: .seconds(1), killAfter: .zero, drainGrace: .zero, killMethod: .group))
         #expect(report.outcome == .timedOut && report.killMethod == .group)
         #expect(tree.wait(for: "up"))
         tree.letGo()

@@ -17,7 +17,7 @@ struct EndingTests {
         #expect(report.outcome == .timedOut && report.timedOut && report.exitCode == 124)
         #expect(report.signal == nil && report.termination == .signaled(15))
         #expect(report.stdout.text == "early\n" && report.stdout.reachedEnd)
-        #expect(report.killMethod == .group && report.survivors.isEmpty && report.duration < Self.soon)
+        #expect(report.killMethod == .sweep && report.survivors.isEmpty && report.duration < Self.soon)
         #expect(report.duration >= .seconds(1))
     }
 
@@ -85,7 +85,7 @@ struct EndingTests {
         let report = try sh("echo KEEPME; sleep 600 & exit 4")
         #expect(report.outcome == .exited && report.exitCode == 4 && report.stdout.text == "KEEPME\n")
         #expect(!report.stdout.reachedEnd && !report.stderr.reachedEnd && report.duration < Self.soon)
-        #expect(report.holders.map(\.command) == ["sleep 600"] && report.killMethod == .group)
+        #expect(report.holders.map(\.command) == ["sleep 600"] && report.killMethod == .sweep)
         #expect(report.survivors.isEmpty)
         #expect(report.holders.allSatisfy { !Surroundings.isAlive($0.pid) })
     }
@@ -93,7 +93,7 @@ struct EndingTests {
     @Test("a background process without our streams is ended too")
     func silentBackground() throws {
         let report = try sh("sleep 600 >/dev/null 2>&1 & echo $!")
-        #expect(report.stdout.reachedEnd && report.holders.isEmpty && report.killMethod == .group)
+        #expect(report.stdout.reachedEnd && report.holders.isEmpty && report.killMethod == .sweep)
         #expect(!Surroundings.isAlive(report.stdout.pid))
     }
 

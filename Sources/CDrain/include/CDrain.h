@@ -347,6 +347,10 @@ int drain_cgroup_make(struct drain_cgroup *cgroup);
 /// or an errno value.
 int drain_cgroup_signal(const struct drain_cgroup *cgroup, pid_t spare, int signal);
 
+/// Whether anybody lives in it or below, the leader too: the kernel's own count, which misses
+/// nobody.
+bool drain_cgroup_populated(const struct drain_cgroup *cgroup);
+
 /// SIGKILL to everybody in it, until nobody lives there or below, or `until` has come. Returns how
 /// many live.
 size_t drain_cgroup_end(const struct drain_cgroup *cgroup, int64_t until);

@@ -6,6 +6,11 @@ enum Programs {
     static let drainRun =
         ProcessInfo.processInfo.environment["DRAIN_RUN_UNDER_TEST"] ?? built("drain-run")
     static let misbehave = built("misbehave")
+    static let host = built("drain-host")
+    static let canHaveNamespace =
+        (try? Running(
+            "/usr/bin/env", ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child=KILL", "true"]
+        ).finish())?.code == 0
     /// Where a sanitizer takes memory and address space of its own, figures mean nothing.
     static let areSanitized =
         (try? Running(misbehave, ["sanitized"]).finish())?.output == "yes\n"
