@@ -121,6 +121,41 @@ out:
     return error;
 }
 
+int drain_cgroup_open(const char *path, struct drain_cgroup *cgroup) {
+    struct statfs kind;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : "";
+    cgroup->self = cgroup->parent = -1;
+    // Nothing but what `drain_cgroup_make` makes is ever killed and removed.
+    if (path[0] != '/' || strncmp(name, "drain-", 6) != 0 || strlen(name) >= sizeof cgroup->name)
+        return EINVAL;
+    strcpy(cgroup->name, name);
+    int error = 0;
+    cgroup->self = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (cgroup->self < 0) return errno;
+    if (fstatfs(cgroup->self, &kind) != 0 || kind.f_type != CGROUP2_MAGIC)
+        error = EINVAL;
+    else if ((cgroup->parent = openat(cgroup->self, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        error = errno;
+    if (error) close(cgroup->self);
+    if (error) cgroup->self = -1;
+    return error;
+}
+
+bool drain_cgroup_path(const struct drain_cgroup *cgroup, char *path, size_t size) {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", cgroup->self);
+    ssize_t length = readlink(link, path, size);
+    if (length <= 0 || (size_t)length >= size) return false;
+    path[length] = '\0';
+    return true;
+}
+
+bool drain_cgroup_is_own(const struct drain_cgroup *cgroup) {
+    char path[8192];
+    return find_self(path, sizeof path) && strstr(path, cgroup->name);
+}
+
 // Every process in a cgroup and those below it; false to end it.
 static bool each_in(int directory, proc_visit *each, void *context, int depth) {
     bool more = true;

@@ -211,7 +211,8 @@ int exec_child(void *argument) {
 
     syscall(SYS_setsid); // cannot fail: a new process leads no group
     default_signals();
-    marker_put(plan->spec->means.marker);
+    const struct drain_means *means = &plan->spec->means;
+    marker_put(means->marker ? means->marker : means->badge);
 
     failure->stage = DRAIN_STAGE_CGROUP;
     error = join_cgroup(plan);

@@ -16,6 +16,8 @@ public struct DrainError: Error, Sendable, Hashable {
         case resourceLimit
         /// The means of ending processes that were asked for cannot be had.
         case killMethod
+        /// A directory of runs that cannot be used: `RunRegistry`.
+        case registry
         /// The system has no room for another process, descriptor or mapping.
         case system
     }
@@ -50,8 +52,9 @@ extension DrainError: CustomStringConvertible {
             case .standardInput: "cannot open standard input '\(subject)'"
             case .resourceLimit: "cannot set the limit on \(subject)"
             case .killMethod: "cannot end processes by \(subject)"
+            case .registry: "cannot keep runs in \(subject)"
             case .system: "\(subject) failed"
             }
-        return kind == .invalidCommand ? what : "\(what): \(errno.message)"
+        return kind == .invalidCommand || kind == .registry && errno == .invalid ? what : "\(what): \(errno.message)"
     }
 }

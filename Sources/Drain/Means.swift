@@ -8,6 +8,8 @@ package final class Means {
     package let method: Report.KillMethod
     /// The number that the command's processes bear; 0 for none.
     package let marker: UInt64
+    /// The same, where there is no marker: told to a registry, and not looked for by the run itself.
+    package private(set) var badge: UInt64 = 0
     /// The program has adopted orphans, and has no children but this command's tree: the kernel says when
     /// nobody is left.
     let isSubreaper: Bool
@@ -42,7 +44,12 @@ package final class Means {
 
     /// Borrowed by the core until the child is closed.
     var raw: drain_means {
-        unsafe drain_means(supervised: isSubreaper, cgroup: cgroup?.pointer, marker: marker)
+        unsafe drain_means(supervised: isSubreaper, cgroup: cgroup?.pointer, marker: marker, badge: badge)
+    }
+
+    /// Before the command is started.
+    func takeBadge() {
+        if marker == 0 { badge = drain_marker() }
     }
 
     /// Nil where nobody lives in the cgroup, or there is none; else how many do when they have been killed.
@@ -94,6 +101,16 @@ extension Means {
     }
 
     var isPopulated: Bool { unsafe drain_cgroup_populated(pointer) }
+
+    /// Nil where the system does not tell.
+    var path: OSString? {
+        var room = [CChar](repeating: 0, count: 4096)
+        let isKnown = unsafe room.withUnsafeMutableBufferPointer {
+            unsafe drain_cgroup_path(pointer, $0.baseAddress!, $0.count)
+        }
+        guard isKnown else { return nil }
+        return OSString(bytes: room.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) })
+    }
 
     func end(until: Instant) -> Int { unsafe drain_cgroup_end(pointer, until) }
 

@@ -96,6 +96,9 @@ struct drain_means {
     /// From `drain_marker`: the command and what comes from it bear this number, and are looked for
     /// in /proc by it, by their session and by their parents. 0 for none.
     uint64_t marker;
+    /// Borne like a marker where there is none, and not looked for: for `drain_orphaned`, when this
+    /// process has been killed. 0 for none.
+    uint64_t badge;
 };
 
 /// What to run. All of it is set by the caller and borrowed by `drain_spawn`.
@@ -342,6 +345,16 @@ size_t drain_sweep_end(const struct drain_quarry *quarry, int64_t until);
 /// given to `drain_cgroup_remove`.
 int drain_cgroup_make(struct drain_cgroup *cgroup);
 
+/// One that another process has made, by its path, to be given to `drain_cgroup_remove`. 0 or an
+/// errno value; EINVAL for any other directory.
+int drain_cgroup_open(const char *path, struct drain_cgroup *cgroup);
+
+/// Its path, for `drain_cgroup_open`. False where the system does not tell.
+bool drain_cgroup_path(const struct drain_cgroup *cgroup, char *path, size_t size);
+
+/// Whether the calling process is in it.
+bool drain_cgroup_is_own(const struct drain_cgroup *cgroup);
+
 /// SIGKILL by cgroup.kill, which reaches all processes at once, those just being forked included.
 /// Other signals one by one, through a pidfd each, to all but `spare`, each followed by SIGCONT. 0
 /// or an errno value.
@@ -476,6 +489,30 @@ size_t drain_survivors(const struct drain_child *child, pid_t *pids, size_t room
 /// Gives everything back. A leader that was not reaped is killed with its group and reaped; one
 /// that does not end within a second, stuck in the kernel, is left a zombie of the host.
 void drain_close(struct drain_child *child);
+
+// 11. What a dead owner left -----------------------------------------------------------------
+
+/// A run as it was written down when it began.
+struct drain_record {
+    pid_t leader;          ///< 0 when it was not known yet
+    uint64_t leader_start; ///< as of `drain_start_time`; 0 when it was not to be known
+    uint64_t forks;        ///< as of `drain_forks`
+    uint64_t marker;       ///< or its badge; 0 for none
+};
+
+/// Whether this very process lives, and is no zombie: pidfd_open(2), poll(2) and the start time.
+bool drain_lives(pid_t pid, uint64_t start_time);
+
+/// How many processes and threads were made since the system was started (/proc/stat); 0 if that is
+/// not to be known.
+uint64_t drain_forks(void);
+
+/// Whom to look for when the run's owner is dead. The group and the session are among it only while
+/// their number is sure not to be another's.
+struct drain_quarry drain_orphaned(const struct drain_record *record);
+
+/// Whether the calling process or an ancestor of it is in the quarry.
+bool drain_is_quarry(const struct drain_quarry *quarry);
 
 #if defined(__clang__)
 #pragma clang assume_nonnull end
