@@ -55,6 +55,7 @@ extension DrainError: CustomStringConvertible {
             case .registry: "cannot keep runs in \(subject)"
             case .system: "\(subject) failed"
             }
-        return kind == .invalidCommand || kind == .registry && errno == .invalid ? what : "\(what): \(errno.message)"
+        let isWhole = kind == .invalidCommand || kind == .registry && errno == .invalid
+        return isWhole ? what : "\(what): \(errno.message)"
     }
 }

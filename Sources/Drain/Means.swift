@@ -95,6 +95,18 @@ extension Means {
         if error != 0 { throw DrainError(.killMethod, "cgroup", Errno(rawValue: error)) }
     }
 
+    /// Another process's. Nil where there is none any more, or it is not one that Drain makes.
+    init?(at path: OSString) {
+        unsafe pointer = .allocate(capacity: 1)
+        unsafe pointer.initialize(to: drain_cgroup())
+        var name = CStrings([path])
+        let error = unsafe name.withPointers { unsafe drain_cgroup_open($0[0]!, pointer) }
+        if error != 0 { return nil }
+    }
+
+    /// Whether the calling process is in it.
+    var isOwn: Bool { unsafe drain_cgroup_is_own(pointer) }
+
     deinit {
         remove(leavesBackground: false)
         unsafe pointer.deallocate()

@@ -23,11 +23,15 @@ struct Run: ~Copyable {
     /// later, the command is ended, and the report says so and has what was kept till then.
     static func perform(
         _ command: Command, _ limits: Limits, _ timeouts: Timeouts,
-        cancellation: CancellationSource? = nil, attendants: [any Attendant] = [], means: Means? = nil
+        cancellation: CancellationSource? = nil, attendants: [any Attendant] = [], means: Means? = nil,
+        registry: RunRegistry? = nil
     ) throws(DrainError) -> Report {
         let own: Means
         if let means { own = means } else { own = try Means(for: timeouts.killMethod) }
+        let registration = try registry?.register(command, own)
+        defer { registration?.remove() }
         var run = try Run(command, limits, timeouts, own)
+        registration?.complete(run.child.pid)
         do throws(DrainError) { try run.untilFinished(cancellation, attendants) } catch {
             run.failure = error
             if run.child.signal(.kill) { run.killMethod = run.means.method }

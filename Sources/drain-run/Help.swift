@@ -45,6 +45,12 @@ enum Help {
               --open-files N        open descriptors
               --processes N         processes of its user
 
+        When drain-run itself may be killed
+              --register DIR        keep an entry of the run in DIR while it lasts
+              --sweep DIR           run nothing: end what the runs in DIR have left whose drain-run
+                                    was killed, and print what was done as JSON; exit status 1
+                                    when something lives on
+
           -h, --help                this text
               --version             the version
 

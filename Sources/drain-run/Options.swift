@@ -9,7 +9,7 @@ import Drain
 
 /// What the command line asks for.
 struct Options {
-    enum Errand { case run, help, version }
+    enum Errand { case run, sweep, help, version }
 
     var errand = Errand.run
     var command = Command([])
@@ -24,6 +24,8 @@ struct Options {
     var supervises = false
     /// Nil: the strongest that can be had.
     var killMethod: Report.KillMethod?
+    /// Where the run is registered, or what is to be swept.
+    var registry: OSString?
     /// Bad environment variables, one line each.
     var warnings: [String] = []
 
@@ -39,7 +41,7 @@ struct Options {
         case maxOutput = 0x100
         case maxStdout, maxStderr, keep, cut, notice, encode, live, report, idleTimeout, drainGrace
         case background, killMethod, clearEnv, cpuTime, memory, fileSize, openFiles, processes, progress,
-            supervise, version
+            supervise, register, sweep, version
 
         // Said out loud: "\(self)" would have the runtime look names up, for half of our start-up time.
         var name: StaticString {
@@ -72,6 +74,8 @@ struct Options {
             case .processes: "processes"
             case .progress: "progress"
             case .supervise: "supervise"
+            case .register: "register"
+            case .sweep: "sweep"
             case .version: "version"
             }
         }
@@ -219,6 +223,10 @@ struct Options {
         case .processes: command.resources.processes = try count()
         case .progress: progress = true
         case .supervise: supervises = true
+        case .register, .sweep:
+            if value.bytes.isEmpty { throw bad("a directory") }
+            registry = value
+            if key == .sweep { errand = .sweep }
         case .help: errand = .help
         case .version: errand = .version
         }

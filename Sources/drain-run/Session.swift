@@ -90,11 +90,12 @@ struct Session {
         do throws(DrainError) {
             return try options.command.run(
                 limits: options.limits, timeouts: options.timeouts, cancellation: signals.source,
-                live: live, progress: ticker, means: means)
+                live: live, progress: ticker, means: means,
+                registry: try options.registry.map { path throws(DrainError) in try RunRegistry(path) })
         } catch {
             switch error.kind {
             // What an option names is a wrong option; nothing was started, and there is no report.
-            case .invalidCommand, .workingDirectory, .standardInput, .resourceLimit, .killMethod:
+            case .invalidCommand, .workingDirectory, .standardInput, .resourceLimit, .killMethod, .registry:
                 throw Complaint(error.description)
             case .notFound, .notExecutable, .system:
                 return Report(of: options.command, failedWith: error, startedAt: startedAt)
