@@ -53,7 +53,6 @@ import Testing
             return name
         }
     }
-    }
 
     @Test(
         arguments: [
