@@ -60,18 +60,18 @@ struct LeakTests {
         await #expect(processExitsWith: .success) {
             // First, that the counters count.
             let nothing = Count()
-            let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+            let descriptors = (0..<16).map { _ in open("/dev/null", O_RDONLY | O_CLOEXEC) }
             let memory = mmap(nil, 200 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
             var child = pid_t()
             var words: [UnsafeMutablePointer<CChar>?] = [strdup("true"), nil]
             #expect(posix_spawn(&child, "/bin/true", nil, nil, &words, environ) == 0)
             free(words[0])
             let something = Count()
-            // The test library may open one of its own meanwhile.
-            #expect(something.descriptors > nothing.descriptors)
+            // The test library may open and close some of its own meanwhile.
+            #expect(something.descriptors >= nothing.descriptors + 12)
             #expect(something.children == nothing.children + 1)
             #expect(something.address >= nothing.address + 200 << 10)
-            close(descriptor)
+            for descriptor in descriptors { close(descriptor) }
             munmap(memory, 200 << 20)
             waitpid(child, nil, 0)
 
@@ -79,7 +79,7 @@ struct LeakTests {
             let before = Count()
             for kind in 0..<300 { try LeakTests.run(kind) }
             let after = Count()
-            #expect(after.descriptors == before.descriptors, "\(before) \(after)")
+            #expect(after.descriptors <= before.descriptors + 4, "\(before) \(after)")
             #expect(after.children == before.children, "\(before) \(after)")
             // Swift's own pool may still have been growing.
             #expect(after.threads <= before.threads + 4, "\(before) \(after)")
