@@ -46,6 +46,10 @@ let package = Package(
         .executableTarget(
             name: "bench", dependencies: ["Drain", "drain-run", "misbehave"], path: "bench",
             swiftSettings: [.treatAllWarnings(as: .error)]),
+        // Many runs in one process, and what they leave in it.
+        .executableTarget(
+            name: "soak", dependencies: ["Drain"], path: "Tests/Soak",
+            swiftSettings: [.treatAllWarnings(as: .error)]),
         .testTarget(name: "DrainTests", dependencies: ["Drain", "CDrain", "misbehave"]),
         .testTarget(
             name: "CommandTests", dependencies: ["drain-run", "drain-host", "Drain", "misbehave"]),

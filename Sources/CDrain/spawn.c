@@ -99,11 +99,15 @@ static long clone_child(struct exec_plan *plan, int *pidfd) {
     // The child runs in our memory until it executes, so no handler of ours may run in it.
     sigset_t all, before;
     sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    long pid = plan->spec->means.cgroup ? clone_inside(plan, stack, pidfd)
-                                        : clone_outside(plan, stack, pidfd);
+    long pid = -1;
+    if (sigprocmask(SIG_SETMASK, &all, &before) == 0) {
+        pid = plan->spec->means.cgroup ? clone_inside(plan, stack, pidfd)
+                                       : clone_outside(plan, stack, pidfd);
+        int failed = errno;
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        errno = failed;
+    }
     int error = errno;
-    sigprocmask(SIG_SETMASK, &before, NULL);
     munmap(stack, STACK);
     errno = error;
     return pid;

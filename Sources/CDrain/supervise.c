@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 int drain_adopt_orphans(void) {
@@ -152,18 +153,27 @@ int drain_split(struct drain_split *split, bool adopt) {
     return 0;
 }
 
+static void pass_on(const struct drain_split *split, int signals) {
+    int signal = drain_signals_take(signals);
+    if (signal <= 0 || signal == SIGCHLD) return;
+    // Where a filter refuses the one there is the other: nobody but us reaps it, its number is
+    // taken.
+    if (syscall(SYS_pidfd_send_signal, split->pidfd, signal, NULL, 0) != 0)
+        kill(split->worker, signal);
+}
+
 int drain_guard(const struct drain_split *split, int signals) {
+    const struct timespec moment = {0, 10 * 1000 * 1000};
     struct pollfd set[2] = {{split->pidfd, POLLIN, 0}, {signals, POLLIN, 0}};
     for (;;) {
-        if (poll(set, 2, -1) < 0) continue;
-        if (set[1].revents) {
-            int signal = drain_signals_take(signals);
-            if (signal > 0 && signal != SIGCHLD)
-                syscall(SYS_pidfd_send_signal, split->pidfd, signal, NULL, 0);
-        }
-        if (!set[0].revents) continue;
+        // Without memory for poll (ENOMEM) it is enough to look now and then.
+        bool blind = poll(set, 2, -1) < 0;
+        if (blind) nanosleep(&moment, NULL);
+        if (blind || set[1].revents) pass_on(split, signals);
+        if (!blind && !set[0].revents) continue;
         siginfo_t info = {0};
-        if (waitid(P_PID, (id_t)split->worker, &info, WEXITED) != 0 && errno == EINTR) continue;
+        int error = waitid(P_PID, (id_t)split->worker, &info, WEXITED | WNOHANG) == 0 ? 0 : errno;
+        if (error == EINTR || (!error && info.si_pid == 0)) continue;
         return info.si_code == CLD_EXITED ? info.si_status : -1;
     }
 }
