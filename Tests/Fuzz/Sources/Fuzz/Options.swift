@@ -45,7 +45,7 @@ struct OptionModel {
         ("kill-method", nil), ("cpu-time", nil), ("memory", nil), ("file-size", nil), ("open-files", nil),
         ("processes", nil),
     ]
-    private static let flags = ["help", "notice", "live", "clear-env", "progress", "version"]
+    private static let flags = ["help", "notice", "live", "clear-env", "progress", "supervise", "version"]
 
     /// Part of the complaint that is due.
     private(set) var complaint: String?
@@ -145,6 +145,7 @@ struct OptionModel {
         checkTimeouts(options, same)
         same("live", options.live, values["live"] != nil)
         same("progress", options.progress, values["progress"] != nil)
+        same("supervise", options.supervises, values["supervise"] != nil)
         same("encode", options.encoding.rawValue, text("encode") ?? "text")
         same("kill-method", options.killMethod?.rawValue ?? "auto", text("kill-method") ?? "auto")
         let noReport = values["live"] != nil && values["report"] == nil
