@@ -43,7 +43,7 @@ struct OptionModel {
         ("max-output", nil), ("max-stdout", nil), ("max-stderr", nil), ("keep", nil), ("cut", nil),
         ("encode", nil), ("report", nil), ("idle-timeout", nil), ("drain-grace", nil), ("background", nil),
         ("kill-method", nil), ("cpu-time", nil), ("memory", nil), ("file-size", nil), ("open-files", nil),
-        ("processes", nil),
+        ("processes", nil), ("register", nil), ("sweep", nil),
     ]
     private static let flags = ["help", "notice", "live", "clear-env", "progress", "supervise", "version"]
 
@@ -105,7 +105,7 @@ struct OptionModel {
                 "--\(name): '\(String(decoding: value, as: UTF8.self))' is not allowed here; it takes "
             return
         }
-        if name == "help" || name == "version" { errand = name }
+        if ["help", "version", "sweep"].contains(name) { errand = name }
         if name == "env" { variables.append(value) }
         values[name] = value
     }
@@ -123,6 +123,7 @@ struct OptionModel {
             ValueModel.duration(value) != nil
         case "open-files", "processes": ValueModel.count(value) != nil
         case "signal": ValueModel.signal(value) != nil
+        case "register", "sweep": !value.isEmpty
         case "env": value.dropFirst().contains(0x3D) && value[0] != 0x3D
         case "report":
             value.starts(with: "fd:".utf8)
@@ -139,6 +140,7 @@ struct OptionModel {
             require(got == expected, "\(shown): \(name) is \(got), expected \(expected)")
         }
         same("errand", "\(options.errand)", errand ?? "run")
+        same("registry", options.registry?.bytes, values[errand == "sweep" ? "sweep" : "register"])
         if errand != nil { return }
         same("command", options.command.arguments.map(\.bytes), command)
         checkLimits(options, same)
