@@ -29,6 +29,8 @@ public struct Signal: RawRepresentable, Sendable, Hashable {
             self.init(rawValue: number)
             return
         }
+        // To uppercased() a dotless i is an I as well.
+        guard text.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
         var name = text.uppercased()
         if name.hasPrefix("SIG") { name.removeFirst(3) }
         guard let index = Signal.names.firstIndex(of: name) else { return nil }

@@ -15,10 +15,9 @@ enum Destination: Equatable {
     init?(_ text: OSString) {
         if text == "-" {
             self = .standardOutput
-        } else if text.description.hasPrefix("fd:") {
-            guard let number = Values.count(String(text.description.dropFirst(3))), number <= Int32.max else {
-                return nil
-            }
+        } else if text.bytes.starts(with: "fd:".utf8) {
+            let digits = String(decoding: text.bytes.dropFirst(3), as: UTF8.self)
+            guard let number = Values.count(digits), number <= Int32.max else { return nil }
             self = .descriptor(Int32(number))
         } else {
             guard !text.bytes.isEmpty else { return nil }

@@ -103,43 +103,50 @@ struct Options {
         var report: Destination?
     }
 
-    /// Reads the process's own command line; stops at the first word that is not an option.
-    static func parse() throws(Complaint) -> Options {
+    /// A program's name and words, as main gets them.
+    typealias Words = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+
+    /// Reads a command line; stops at the first word that is not an option. Not for several threads at a
+    /// time: getopt_long(3) keeps its place in globals.
+    static func parse(_ count: Int32, _ argv: Words) throws(Complaint) -> Options {
         var options = Options()
         options.command.standardInput = .inherited
         var pending = Pending()
         var table = unsafe Key.allCases.map { unsafe $0.entry }
         unsafe table.append(option())
         opterr = 0
+        // From the start, wherever in a word an earlier call has stopped.
+        optind = 0
         while true {
             // "+": the command's options are its own. ":": tells a missing value from an unknown option.
-            let at = Int(optind)
-            let got = unsafe getopt_long(
-                CommandLine.argc, CommandLine.unsafeArgv, "+:C:E:hi:k:s:t:", table, nil)
+            let at = max(1, Int(optind))
+            let got = unsafe getopt_long(count, argv, "+:C:E:hi:k:s:t:", table, nil)
             if got == -1 { break }
-            guard let key = Key(rawValue: got) else { throw complaint(got, at: at) }
+            guard let key = Key(rawValue: got) else {
+                throw unsafe complaint(got, words(count, argv, from: at).first)
+            }
             let value = unsafe optarg.map {
                 unsafe OSString(bytes: UnsafeRawBufferPointer(start: $0, count: strlen($0)))
             }
             try options.apply(key, value ?? "", &pending)
             if options.errand != .run { return options }
         }
-        try options.settle(pending, words: words(from: Int(optind)))
+        try unsafe options.settle(pending, words: words(count, argv, from: Int(optind)))
         return options
     }
 
-    private static func words(from first: Int) -> [OSString] {
-        (min(first, Int(CommandLine.argc))..<Int(CommandLine.argc)).compactMap { index in
-            unsafe CommandLine.unsafeArgv[index].map { word in
+    private static func words(_ count: Int32, _ argv: Words, from first: Int) -> [OSString] {
+        (min(first, Int(count))..<Int(count)).compactMap { index in
+            unsafe argv[index].map { word in
                 unsafe OSString(bytes: UnsafeRawBufferPointer(start: word, count: strlen(word)))
             }
         }
     }
 
     /// What getopt_long found wrong with the word it was at.
-    private static func complaint(_ got: Int32, at index: Int) -> Complaint {
-        var word = words(from: index).first?.description ?? ""
-        let short = optopt != 0 && optopt < 0x80 ? "-\(Unicode.Scalar(UInt8(optopt)))" : nil
+    private static func complaint(_ got: Int32, _ at: OSString?) -> Complaint {
+        var word = at?.description ?? ""
+        let short = optopt > 0 && optopt < 0x80 ? "-\(Unicode.Scalar(UInt8(optopt)))" : nil
         if got == 0x3A {
             let name = word.hasPrefix("--") ? word : short ?? word
             return Complaint("option '\(name)' needs a value; see drain-run --help")
@@ -148,7 +155,8 @@ struct Options {
             return Complaint("option '--\(key.name)' takes no value")
         }
         if let short, !word.hasPrefix("--") { word = short }
-        let name = word.split(separator: "=", maxSplits: 1).first.map(String.init) ?? word
+        // By scalars: a "=" that a combining mark follows is one too.
+        let name = word.unicodeScalars.split(separator: "=", maxSplits: 1).first.map { String($0) } ?? word
         let fitting = Key.allCases.filter { name.hasPrefix("--") && "--\($0.name)".hasPrefix(name) }
         if fitting.count > 1 {
             let names = fitting.map { "--\($0.name)" }.joined(separator: ", ")
@@ -178,7 +186,7 @@ struct Options {
             return limit == .zero ? nil : limit
         }
         func choice<T>(_ choices: KeyValuePairs<String, T>) throws(Complaint) -> T {
-            for (name, choice) in choices where name == value.description { return choice }
+            for (name, choice) in choices where value.bytes.elementsEqual(name.utf8) { return choice }
             throw bad(choices.map(\.key).joined(separator: ", "))
         }
         switch key {

@@ -43,25 +43,22 @@ enum Values {
 
     /// What the digits behind a decimal point are of a unit, rounded up.
     private static func nanoseconds(_ digits: Substring, of unit: Int64) -> Int64? {
-        // Eighteen digits are all that fits, and more than any unit has nanoseconds.
-        var value: Int64 = 0
-        var scale: Int64 = 1
+        // From the last digit to the first, so that however many there are no number grows.
+        var sum: Int64 = 0
         var inexact = false
-        for digit in digits.utf8 {
+        for digit in digits.utf8.reversed() {
             guard digit >= 0x30, digit <= 0x39 else { return nil }
-            if scale < 1_000_000_000_000_000_000 {
-                value = value * 10 + Int64(digit - 0x30)
-                scale *= 10
-            } else if digit != 0x30 {
-                inexact = true
-            }
+            let (quotient, remainder) = (sum + Int64(digit - 0x30) * unit).quotientAndRemainder(
+                dividingBy: 10)
+            sum = quotient
+            inexact = inexact || remainder > 0
         }
-        let product = value.multipliedFullWidth(by: unit)
-        let (quotient, remainder) = scale.dividingFullWidth(product)
-        return quotient + (remainder > 0 || inexact ? 1 : 0)
+        return sum + (inexact ? 1 : 0)
     }
 
     private static func split(_ text: String, while digit: (UInt8) -> Bool) -> (String, String) {
+        // Nothing but ASCII is ever right, and to a String the Kelvin sign is equal to a K.
+        guard text.utf8.allSatisfy({ $0 < 0x80 }) else { return ("", text) }
         let number = text.utf8.prefix(while: digit)
         return (String(Substring(number)), String(text[number.endIndex...]))
     }

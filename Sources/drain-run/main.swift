@@ -22,7 +22,7 @@ func sweep(_ directory: OSString) throws(Complaint) -> Int32 {
 func main() -> Int32 {
     let missing = StandardDescriptors.fill()
     do throws(Complaint) {
-        let options = try Options.parse()
+        let options = try unsafe Options.parse(CommandLine.argc, CommandLine.unsafeArgv)
         switch options.errand {
         case .help: try Output.print(Help.text)
         case .version: try Output.print("drain-run \(drainVersion)\n")

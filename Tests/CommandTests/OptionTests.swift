@@ -10,7 +10,7 @@ import Testing
         ("--keep", ["middle", "", "HEAD", "head,tail"], "head, tail, both"),
         ("--cut", ["word", "", "lines"], "byte, character, line"),
         ("--encode", ["hex", "", "Text"], "text, base64, none"),
-        ("--report", ["", "fd:", "fd:x", "fd:-1", "fd:1x", "fd:99999999999"], "fd:N"),
+        ("--report", ["", "fd:", "fd:\u{301}", "fd:x", "fd:-1", "fd:1x", "fd:99999999999"], "fd:N"),
         ("--timeout", ["-1", "1x", "", "1m30s", "99999999999999d", "soon", "nan"], "ms, s, m, h or d"),
         ("--kill-after", ["-1", "5 s", "", "inf"], "ms, s, m, h or d"),
         ("--signal", ["0", "65", "-15", "", "TERMINATE", "15x"], "TERM, SIGTERM or 15"),
@@ -52,7 +52,7 @@ import Testing
         #expect(finished.stderr.contains("value"))
     }
 
-    @Test(arguments: ["--frobnicate", "--frobnicate=3", "-x", "-Z1", "--max-outputs=1", "-tx"])
+    @Test(arguments: ["--frobnicate", "--frobnicate=3", "-x", "-Z1", "-é", "--max-outputs=1", "-tx"])
     func `An unknown option starts nothing`(option: String) throws {
         let place = try Workplace()
         let finished = try run(option, "--", "touch", place["started"])

@@ -18,7 +18,8 @@ import Testing
     @Test(arguments: [
         "", " ", "k", "-1", "-0", "+1", "1.5", "1.5M", "1e3", "0x10", "1 k", " 1", "1 ", "1kk", "1m", "1g",
         "1b",
-        "1B", "1KB", "1Kib", "1mb", "1T", "1TiB", "1kib", "1MiBs", "9223372036854775808", "8589934592G",
+        "1B", "1KB", "1Kib", "1mb", "1T", "1TiB", "1kib", "1MiBs", "1\u{212A}", "1\u{212A}iB",
+        "9223372036854775808", "8589934592G",
         "9007199254740992K", "99999999999999999999999999", "1\u{0661}", "\u{0661}", "1\n", "1,000", "1_000",
     ])
     func `A size is nothing else`(text: String) {
@@ -39,6 +40,15 @@ import Testing
     @Test(arguments: ["0.0000000001", "0.00000000000000000000000000001", "0.0000001ms"])
     func `A duration that is not zero never becomes zero, which would mean no limit`(text: String) throws {
         #expect(try #require(Values.duration(text)) > .zero)
+    }
+
+    @Test func `However many digits stand behind the point, only what they are in all is rounded up`() {
+        // A nanosecond is 1.1574074074074074...e-14 of a day.
+        #expect(Values.duration("0.000000000000011574d") == .nanoseconds(1))
+        #expect(Values.duration("0.0000000000000115740740740740d") == .nanoseconds(1))
+        #expect(Values.duration("0.0000000000000115740740740741d") == .nanoseconds(2))
+        #expect(Values.duration("0.999999999999999999999999999999") == .seconds(1))
+        #expect(Values.duration("0.100000000000000000000000000000") == .milliseconds(100))
     }
 
     @Test(arguments: [
@@ -75,7 +85,10 @@ import Testing
         #expect(Signal(text)?.rawValue == number)
     }
 
-    @Test(arguments: ["", "0", "65", "-15", "+15", "SIG", "TERMS", "SIGSIGTERM", " TERM", "15 ", "1.5"])
+    @Test(arguments: [
+        "", "0", "65", "-15", "+15", "SIG", "TERMS", "SIGSIGTERM", " TERM", "15 ", "1.5", "K\u{131}LL",
+        "\u{17F}TOP",
+    ])
     func `A signal is nothing else`(text: String) {
         #expect(Signal(text) == nil)
     }

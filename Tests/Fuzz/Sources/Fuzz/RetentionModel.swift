@@ -1,0 +1,1 @@
+../../../DrainTests/RetentionModel.swift
