@@ -111,7 +111,7 @@ int drain_signal(struct drain_child *child, int signal) {
     return error;
 }
 
-static void await_leader(const struct drain_child *child, int64_t patience) {
+void await_leader(const struct drain_child *child, int64_t patience) {
     int64_t until = drain_now() + patience;
     struct pollfd leader = {child->pidfd, POLLIN, 0};
     for (;;) {
@@ -122,15 +122,13 @@ static void await_leader(const struct drain_child *child, int64_t patience) {
 
 // The supervisor has done all that is to be done when it ends.
 static int reap_remotely(struct drain_child *child, struct drain_status *status) {
-    const int64_t patience =
-        (int64_t)12 * 1000 * 1000 * 1000; // its own hunts take ten seconds at most
     siginfo_t info;
     if (!child->exited) return EAGAIN;
     bool leave = child->leaves_background;
     int error = control_ask(child, DRAIN_WORD_FINISH, leave, DRAIN_WORD_DONE, &child->done);
     close(child->control);
     child->control = -1;
-    await_leader(child, patience);
+    await_leader(child, SUPERVISOR_PATIENCE);
     wait_leader(child, &info, WEXITED | WNOHANG, NULL);
     child->reaped = true;
     if (error) memset(&child->done, 0, sizeof child->done);

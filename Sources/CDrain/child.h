@@ -23,4 +23,11 @@ struct drain_child {
     struct stream streams[DRAIN_STREAMS];
 };
 
+// The longest that a supervisor may take to end its tree, in nanoseconds: its own hunts take ten
+// seconds at most.
+static const int64_t SUPERVISOR_PATIENCE = (int64_t)12 * 1000 * 1000 * 1000;
+
+// Waits for the end of the process that was spawned, no longer than `patience` nanoseconds.
+void await_leader(const struct drain_child *child, int64_t patience);
+
 #endif

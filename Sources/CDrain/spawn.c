@@ -160,6 +160,11 @@ static int meet_supervisor(struct drain_child *child, struct drain_failure *fail
     }
     *failure = word.failure;
     if (error) *failure = (struct drain_failure){DRAIN_STAGE_SUPERVISOR, error, 0};
+    // One of its two processes may have been killed, and the other be ending what was started: it
+    // is left the time for that. A program that is no supervisor is not.
+    close(child->control);
+    child->control = -1;
+    await_leader(child, SUPERVISOR_PATIENCE);
     kill(-child->pid, SIGKILL);
     reap_failed(child->pid, child->pidfd);
     close(child->pidfd);
