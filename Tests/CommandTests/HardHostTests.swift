@@ -67,4 +67,27 @@ import Testing
         #expect(report.text("stdout") == "kept\n" && report.number("exit_code") == 3)
         #expect(report.survivors.isEmpty && report.hasKilled)
     }
+
+    @Test(arguments: ["automatic", "strongest", "group"])
+    func `What a host that was killed has left is swept up`(method: String) throws {
+        let place = try Workplace()
+        let tree = try Reader(fifo: place.fifo("tree"))
+        let steps = [
+            "hold", place["tree"], "spawn", "session", "ignore", "15", "tell", "up", "pause", "end", "pause",
+        ]
+        let pipe = try makePipe()
+        defer { close(pipe.writing) }
+        let host = try Running(
+            Programs.host, [method, "register=\(place["runs"])", "--", Programs.misbehave] + steps,
+            input: .descriptor(pipe.reading))
+        close(pipe.reading)
+        #expect(tree.wait(for: "up"))
+        tree.letGo()
+        host.send(SIGKILL)
+        _ = try host.finish()
+        let swept = try run("--sweep", place["runs"])
+        #expect(swept.code == 0 && swept.output.contains("\"ended\":1"), "\(swept.output)\(swept.stderr)")
+        #expect(tree.waitForEnd())
+        #expect(try FileManager.default.contentsOfDirectory(atPath: place["runs"]).isEmpty)
+    }
 }

@@ -5,6 +5,7 @@
 // METHOD is automatic, strongest, cgroup, sweep, group, or the path of a drain-run that supervises.
 //
 // limit=MILLISECONDS   a wall limit
+// register=DIRECTORY   keeps the run in a register there
 // background=leave     leaves what the command left
 // sigchld=ignored      as a host that has the kernel reap its children
 // sigchld=waited       as a host that waits for any child in another thread
@@ -41,10 +42,12 @@ let words = CommandLine.arguments
 let middle = words.firstIndex(of: "--") ?? words.count
 var timeouts = Timeouts(
     killAfter: .milliseconds(100), drainGrace: .milliseconds(100), killMethod: method(words[1]))
+var registry: RunRegistry?
 for setting in words[2..<middle] {
     let parts = setting.split(separator: "=").map(String.init)
     switch (parts[0], parts[1]) {
     case ("limit", let value): timeouts.wall = .milliseconds(Int(value)!)
+    case ("register", let path): registry = try RunRegistry(OSString(path))
     case ("background", _): timeouts.background = .leave
     case ("sigchld", "ignored"): _ = signal(SIGCHLD, SIG_IGN)
     case ("sigchld", _):
@@ -69,7 +72,7 @@ startThread { _ in
 }
 do {
     let report = try Command(words[(middle + 1)...].map { OSString($0) }).runBlocking(
-        timeouts: timeouts, cancellation: cancellation)
+        timeouts: timeouts, cancellation: cancellation, registry: registry)
     print(report.json())
 } catch {
     print("{\"refused\": \"\(error.kind)\"}")
