@@ -1,5 +1,4 @@
 import CDrain
-import Synchronization
 
 /// One asynchronous run on its way: from its `Runner` to the thread that starts it, from there to a `Loop`,
 /// and back with its result.
@@ -33,7 +32,7 @@ final class Job: @unchecked Sendable {
 
     /// Where a run is, for the task that may cancel it before there is a job, and after.
     final class Mark: Sendable {
-        private let state = Mutex(State())
+        private let state = Locked(State())
 
         private struct State {
             var isCancelled = false

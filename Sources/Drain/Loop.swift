@@ -13,7 +13,7 @@ import Synchronization
 /// Unchecked: what is not behind the lock is used by the loop's own thread only.
 final class Loop: @unchecked Sendable {
     private let set: ChildSet
-    private let inbox = Mutex(Inbox())
+    private let inbox = Locked(Inbox())
     private let load = Atomic<Int>(0)
     /// Runs that were given to it and are not finished. Any thread.
     var count: Int { load.load(ordering: .relaxed) }

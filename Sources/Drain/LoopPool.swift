@@ -1,5 +1,3 @@
-import Synchronization
-
 #if canImport(Glibc)
     import Glibc
 #else
@@ -14,7 +12,7 @@ final class LoopPool: Sendable {
 
     /// Two at least, and with the one that starts commands never more than four threads.
     private let most = max(2, min(3, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let submitted = Semaphore()
 
     private struct State {

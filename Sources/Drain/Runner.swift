@@ -18,7 +18,7 @@ public final class Runner: Sendable {
     /// The most runs that wait for their turn; one more fails with `DrainError.Kind.busy` at once.
     public let maxWaiting: Int
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let bytesSeen = Atomic<Int>(0)
     private let started = Atomic<Int>(0)
 
