@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -86,6 +88,22 @@ int drain_signals_open(const int *signals, size_t count) {
 int drain_signals_take(int fd) {
     struct signalfd_siginfo info;
     return read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+}
+
+uint64_t drain_descriptor_limit(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
+
+int64_t drain_descriptor_count(void) {
+    struct stat st;
+    // Older kernels have a directory of size 0 there.
+    return stat("/proc/self/fd", &st) == 0 && st.st_size > 0 ? st.st_size : -1;
+}
+
+uint64_t drain_memory_size(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : UINT64_MAX;
 }
 
 int drain_leave_stdio(void) {

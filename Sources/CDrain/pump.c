@@ -5,9 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-// Of one stream in one round: what a full pipe of the largest size holds, and as much again.
-enum { ROUND_BUDGET = 2 << 20 };
-
 // The places of our own descriptors in the poll set; watches follow.
 enum { AT_STREAMS = 0, AT_LEADER = DRAIN_STREAMS, AT_WATCHES };
 
@@ -29,12 +26,11 @@ static int64_t prepare(const struct drain_child *child, struct pollfd *set, int6
         if (wanted && resting && s->rest_until < until) until = s->rest_until;
         set[AT_STREAMS + i] = (struct pollfd){wanted && !resting ? s->fd : -1, POLLIN, 0};
     }
-    int leader = child->control >= 0 ? child->control : child->pidfd;
-    set[AT_LEADER] = (struct pollfd){child->exited ? -1 : leader, POLLIN, 0};
+    set[AT_LEADER] = (struct pollfd){child->exited ? -1 : leader_descriptor(child), POLLIN, 0};
     return until;
 }
 
-static int wait_until(struct pollfd *set, size_t count, int64_t until) {
+int wait_until(struct pollfd *set, size_t count, int64_t until) {
     struct timespec left = {0, 0};
     int64_t gap = until - drain_now();
     if (gap > 0) left = (struct timespec){gap / SECOND, gap % SECOND};
@@ -61,8 +57,12 @@ static void move_streams(struct drain_child *child, const struct pollfd *set,
     }
 }
 
+int leader_descriptor(const struct drain_child *child) {
+    return child->control >= 0 ? child->control : child->pidfd;
+}
+
 // The pidfd says no more than one thing; a supervisor has words.
-static void note_leader(struct drain_child *child) {
+void note_leader(struct drain_child *child) {
     if (child->control >= 0)
         control_hear(child);
     else
@@ -84,10 +84,19 @@ int drain_pump(struct drain_child *child, struct drain_watch *watches, size_t co
     if (set[AT_LEADER].revents) note_leader(child);
     for (size_t i = 0; i < count; i++) watches[i].ready = set[AT_WATCHES + i].revents != 0;
     move_streams(child, set, round);
-    round->exited = child->exited;
-    round->closed = child->streams[0].fd < 0 && child->streams[1].fd < 0;
-    round->now = drain_now();
+    struct drain_round known = drain_known(child);
+    round->exited = known.exited;
+    round->closed = known.closed;
+    round->now = known.now;
     return 0;
+}
+
+struct drain_round drain_known(const struct drain_child *child) {
+    return (struct drain_round){
+        .now = drain_now(),
+        .exited = child->exited,
+        .closed = child->streams[0].fd < 0 && child->streams[1].fd < 0,
+    };
 }
 
 void drain_give_up(struct drain_child *child) {

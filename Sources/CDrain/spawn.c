@@ -41,14 +41,16 @@ static int above_stdio(int *fd) {
     return error;
 }
 
-static int open_pipe(struct stream *s, int *writing) {
+static int open_pipe(struct stream *s, size_t size, int *writing) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) return errno;
     int error = above_stdio(&ends[0]);
     if (!error) error = above_stdio(&ends[1]);
     // Non-blocking on our side only: each end of a pipe has file status flags of its own.
     if (!error && fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) error = errno;
-    int capacity = error ? -1 : fcntl(ends[0], F_GETPIPE_SZ);
+    // A refusal leaves it as it is.
+    int capacity = error || !size ? -1 : fcntl(ends[0], F_SETPIPE_SZ, (int)size);
+    if (!error && capacity < 0) capacity = fcntl(ends[0], F_GETPIPE_SZ);
     s->capacity = capacity > 0 ? (size_t)capacity : 65536;
     s->fd = ends[0];
     *writing = ends[1];
@@ -202,7 +204,7 @@ static int open_outputs(struct drain_child *child, struct exec_plan *plan,
         plan->output[i] = i + 1;
         child->streams[i].eof = plan->spec->shares_output;
         if (plan->spec->shares_output) continue;
-        int error = open_pipe(&child->streams[i], &writing[i]);
+        int error = open_pipe(&child->streams[i], plan->spec->pipe_size, &writing[i]);
         plan->output[i] = writing[i];
         if (error) return error;
     }
@@ -227,7 +229,7 @@ int drain_spawn(const struct drain_spec *spec, struct drain_child **out,
     child->means = spec->means;
     child->leaves_background = spec->leaves_background;
     for (int i = 0; i < DRAIN_STREAMS; i++) {
-        child->streams[i].fd = -1;
+        child->streams[i].fd = child->streams[i].watcher = -1;
         child->streams[i].hold = UINT64_MAX;
     }
     for (int i = 0; i < DRAIN_STREAMS && !error; i++)

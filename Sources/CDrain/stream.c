@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum {
+    USUAL_PIPE = 64 << 10, // what pipe2 gives, and one made smaller grows to first
     BULK_PIPE = 1 << 20,   // of 64 KiB to 4 MiB, the size from which more brings nothing
     SCRATCH = 64 << 10,    // read at a time where splice is refused
     WORTHWHILE = 16 << 10, // a find that is worth waking up for
@@ -19,8 +21,13 @@ static const int64_t REST_FIRST = 125 * 1000;
 static const int64_t REST_MOST = 1000 * 1000;
 
 void stream_close(struct stream *s) {
+    // A process just being made holds a copy until it executes, and closing alone would leave ours
+    // in the epoll until then.
+    if (s->fd >= 0 && s->watcher >= 0) epoll_ctl(s->watcher, EPOLL_CTL_DEL, s->fd, NULL);
     if (s->fd >= 0) close(s->fd);
     s->fd = -1;
+    if (s->growth) *s->growth += s->enlarged;
+    s->enlarged = 0;
 }
 
 void sink_close(struct sink *sink) {
@@ -42,16 +49,24 @@ static bool sink_usable(struct sink *sink) {
     return null;
 }
 
+static bool enlarge(struct stream *s, size_t size) {
+    if (s->growth && *s->growth < size - s->capacity) return false;
+    int got = fcntl(s->fd, F_SETPIPE_SZ, (int)size);
+    if (got <= 0) return false;
+    if (s->growth) {
+        *s->growth -= (size_t)got - s->capacity;
+        s->enlarged += (size_t)got - s->capacity;
+    }
+    s->capacity = (size_t)got;
+    return true;
+}
+
 static void grow(struct stream *s) {
+    if (s->capacity < USUAL_PIPE && enlarge(s, USUAL_PIPE)) return;
     s->grown = true;
     // A user past pipe-user-pages-soft gets EPERM for any growth; pipe-max-size may be lower.
-    for (int size = BULK_PIPE; (size_t)size > s->capacity; size /= 2) {
-        int got = fcntl(s->fd, F_SETPIPE_SZ, size);
-        if (got > 0) {
-            s->capacity = (size_t)got;
-            return;
-        }
-    }
+    for (size_t size = BULK_PIPE; size > s->capacity; size /= 2)
+        if (enlarge(s, size)) return;
 }
 
 // Bytes that the ring may take without overwriting what is held.
@@ -70,7 +85,11 @@ bool stream_wanted(const struct stream *s) {
 }
 
 // One step: a positive count, 0 at the end of the stream, -1 with errno.
-static ssize_t keep_some(struct stream *s, struct iovec runs[3], int count) {
+static ssize_t keep_some(struct stream *s, struct iovec runs[3], int count, size_t most) {
+    for (int i = 0; i < count; i++) {
+        if (runs[i].iov_len > most) runs[i].iov_len = most;
+        most -= runs[i].iov_len;
+    }
     ssize_t n = readv(s->fd, runs, count);
     if (n > 0) buffer_filled(&s->buffer, (size_t)n);
     return n;
@@ -105,7 +124,7 @@ static ssize_t skip_ahead(struct stream *s, struct sink *sink, size_t excess) {
     buffer_gap(&s->buffer);
     struct iovec runs[3];
     int count = buffer_space(&s->buffer, s->buffer.tail_size, runs);
-    ssize_t kept = keep_some(s, runs, count);
+    ssize_t kept = keep_some(s, runs, count, SIZE_MAX);
     return kept > 0 ? dropped + kept : dropped;
 }
 
@@ -117,7 +136,7 @@ static ssize_t step(struct stream *s, struct sink *sink, size_t most) {
         size_t excess = hopeless(s);
         if (excess > 0) return skip_ahead(s, sink, excess);
     }
-    return keep_some(s, runs, count);
+    return keep_some(s, runs, count, most);
 }
 
 size_t stream_move(struct stream *s, struct sink *sink, size_t budget, bool dry) {

@@ -7,9 +7,12 @@
 
 struct stream {
     int fd;               // reading end, non-blocking, owned; -1 once closed
+    int watcher;          // epoll that has it, borrowed; -1 for none
     bool eof;             // the end was reached
     bool grown;           // the pipe was enlarged, or that was refused
     size_t capacity;      // of the pipe, in bytes
+    size_t *growth;       // bytes that pipes may yet be enlarged by, borrowed; NULL for any
+    size_t enlarged;      // bytes taken of it, given back when the pipe is closed
     uint64_t total;       // bytes carried so far
     uint64_t hold;        // bytes from this offset on must not be overwritten
     int64_t rest;         // how long to look away, nanoseconds; 0 while there is no reason to

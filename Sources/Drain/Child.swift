@@ -18,9 +18,10 @@ import CDrain
     ///   - means: to outlive the child.
     ///   - sharesOutput: the command writes to the host's own standard output and error.
     ///   - leavesBackground: for a drain-run that supervises: what outlives the command is meant to.
+    ///   - pipeSize: bytes that its pipes are made to hold; 0 for what the system gives.
     init(
         _ command: Command, _ limits: Limits, _ means: Means, sharesOutput: Bool = false,
-        leavesBackground: Bool = false
+        leavesBackground: Bool = false, pipeSize: Int = 0
     ) throws(DrainError) {
         try command.check()
         let input = try InputDescriptor(command.standardInput)
@@ -40,7 +41,8 @@ import CDrain
                         var spec = unsafe drain_spec(
                             argv: argv, envp: variables == nil ? nil : envp, directory: path[0],
                             input: input.descriptor, rlimits: limits.baseAddress,
-                            rlimit_count: limits.count, keep: keep, shares_output: sharesOutput,
+                            rlimit_count: limits.count, keep: keep, pipe_size: pipeSize,
+                            shares_output: sharesOutput,
                             remote: means.supervisor != nil, leaves_background: leavesBackground,
                             means: means.raw)
                         return unsafe drain_spawn(&spec, &child, &failure)
@@ -67,6 +69,17 @@ import CDrain
         if error != 0 { throw DrainError(.system, "ppoll", Errno(rawValue: error)) }
         return round
     }
+
+    /// What is known without looking.
+    func known() -> drain_round { unsafe drain_known(raw) }
+
+    func join(_ set: borrowing ChildSet, as token: Int) throws(DrainError) {
+        let error = unsafe drain_set_add(set.raw, raw, UInt64(token))
+        if error != 0 { throw DrainError(.system, "epoll_ctl", Errno(rawValue: error)) }
+    }
+
+    /// Before it is reaped.
+    func leave(_ set: borrowing ChildSet) { unsafe drain_set_remove(set.raw, raw) }
 
     /// The stream as it is now; its addresses are good until the next call of any kind.
     func look(_ stream: Stream) -> drain_buffer { unsafe drain_look(raw, Int32(stream.rawValue)) }

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
-
 extension Command {
     /// Runs the command and waits for its end, on the calling thread and no other.
     ///
@@ -19,81 +13,17 @@ extension Command {
         try Run.perform(self, limits, timeouts, cancellation: cancellation?.source, registry: registry)
     }
 
-    /// Runs the command without blocking the calling task's thread; one thread of its own waits.
+    /// Runs the command without blocking the calling task's thread, by way of `Runner.shared`: it may have to
+    /// wait for its turn there. All asynchronous runs of a process share a handful of threads.
     ///
     /// Cancelling the task ends the run as a time limit does, and still yields its report, with
-    /// what was kept and the outcome `cancelled`.
+    /// what was kept and the outcome `cancelled`; so does cancelling it before its turn has come.
     ///
     /// - Parameter registry: has an entry of the run for as long as it lasts.
     /// - Throws: when the command could not be run; nothing of it is left then.
     public func run(
         limits: Limits = Limits(), timeouts: Timeouts = Timeouts(), registry: RunRegistry? = nil
     ) async throws(DrainError) -> Report {
-        let cancellation = try Cancellation()
-        let result: Result<Report, DrainError> = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let job = Job { () throws(DrainError) in
-                    try self.runBlocking(
-                        limits: limits, timeouts: timeouts, cancellation: cancellation, registry: registry)
-                } done: { result in
-                    continuation.resume(returning: result)
-                }
-                if let error = job.start() { continuation.resume(returning: .failure(error)) }
-            }
-        } onCancel: {
-            cancellation.cancel()
-        }
-        return try result.get()
+        try await Runner.shared.run(self, limits: limits, timeouts: timeouts, registry: registry)
     }
-}
-
-/// Work for a thread of its own.
-private final class Job: Sendable {
-    private let work: @Sendable () throws(DrainError) -> Report
-    private let done: @Sendable (Result<Report, DrainError>) -> Void
-
-    init(
-        work: @escaping @Sendable () throws(DrainError) -> Report,
-        done: @escaping @Sendable (Result<Report, DrainError>) -> Void
-    ) {
-        self.work = work
-        self.done = done
-    }
-
-    /// Starts a detached thread, or says why it could not; `done` is not called then.
-    func start() -> DrainError? {
-        // The host's signal handlers are not to run on a thread of ours: it starts with all
-        // signals blocked, and so it stays.
-        var all = sigset_t()
-        var before = sigset_t()
-        unsafe sigfillset(&all)
-        unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
-        defer { unsafe _ = pthread_sigmask(SIG_SETMASK, &before, nil) }
-
-        let held = unsafe Unmanaged.passRetained(self)
-        let error = unsafe startThread(held.toOpaque()) { argument in
-            let job = unsafe Unmanaged<Job>.fromOpaque(argument!).takeRetainedValue()
-            job.run()
-            return nil
-        }
-        guard error != 0 else { return nil }
-        unsafe held.release()
-        return DrainError(.system, "pthread_create", Errno(rawValue: error))
-    }
-
-    private func run() {
-        do throws(DrainError) { done(.success(try work())) } catch { done(.failure(error)) }
-    }
-}
-
-private func startThread(
-    _ argument: UnsafeMutableRawPointer,
-    _ body: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
-) -> Int32 {
-    var attributes = pthread_attr_t()
-    unsafe pthread_attr_init(&attributes)
-    defer { unsafe _ = pthread_attr_destroy(&attributes) }
-    unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-    var thread = pthread_t()
-    return unsafe pthread_create(&thread, &attributes, body, argument)
 }

@@ -20,6 +20,10 @@ public struct DrainError: Error, Sendable, Hashable {
         case registry
         /// The system has no room for another process, descriptor or mapping.
         case system
+        /// As many runs wait for their turn as may wait: see `Runner`.
+        case busy
+        /// The run alone may take more memory than all runs of its `Runner` together.
+        case memoryBudget
     }
 
     public let kind: Kind
@@ -54,8 +58,12 @@ extension DrainError: CustomStringConvertible {
             case .killMethod: "cannot end processes by \(subject)"
             case .registry: "cannot keep runs in \(subject)"
             case .system: "\(subject) failed"
+            case .busy: "too many runs wait already: \(subject)"
+            case .memoryBudget: "this run needs more memory than all runs together may take: \(subject)"
             }
-        let isWhole = kind == .invalidCommand || kind == .registry && errno == .invalid
+        let isWhole =
+            kind == .invalidCommand || kind == .registry && errno == .invalid || kind == .busy
+            || kind == .memoryBudget
         return isWhole ? what : "\(what): \(errno.message)"
     }
 }

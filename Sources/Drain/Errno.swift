@@ -42,6 +42,7 @@ public struct Errno: RawRepresentable, Sendable, Hashable {
 extension Errno {
     static let notFound = Errno(rawValue: ENOENT)
     static let noProcess = Errno(rawValue: ESRCH)
+    static let noMemory = Errno(rawValue: ENOMEM)
     static let again = Errno(rawValue: EAGAIN)
     static let noChild = Errno(rawValue: ECHILD)
     static let invalid = Errno(rawValue: EINVAL)

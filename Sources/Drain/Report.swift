@@ -127,4 +127,12 @@ extension Report {
             duration: .zero, stdout: Capture(), stderr: Capture(), usage: .none, killMethod: nil,
             survivors: [], holders: [])
     }
+
+    /// The report of a run that was cancelled before the command was started.
+    init(cancelledBeforeStart command: Command) {
+        self.init(
+            command: command.arguments, outcome: .cancelled, termination: nil, error: nil, startedAt: .now(),
+            duration: .zero, stdout: Capture(), stderr: Capture(), usage: .none, killMethod: nil,
+            survivors: [], holders: [])
+    }
 }

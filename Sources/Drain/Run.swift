@@ -1,7 +1,8 @@
 import CDrain
 
-/// The story of one run, on the calling thread: spawn, then pump, ask the machine and do what it
-/// says until it is finished, then reap and report.
+/// The story of one run: spawn, then look what happened, ask the machine and do what it says until it
+/// is finished, then reap and report. It never waits: `perform` does, for one run, on the calling thread;
+/// a `Loop` does for many.
 struct Run: ~Copyable {
     private let child: Child
     private let command: Command
@@ -31,16 +32,15 @@ struct Run: ~Copyable {
         let registration = try registry?.register(command, own)
         defer { registration?.remove() }
         var run = try Run(command, limits, timeouts, own)
-        registration?.complete(run.child.pid)
-        do throws(DrainError) { try run.untilFinished(cancellation, attendants) } catch {
-            run.failure = error
-            if run.child.signal(.kill) { run.killMethod = run.means.method }
-        }
+        run.complete(registration)
+        do throws(DrainError) { try run.untilFinished(cancellation, attendants) } catch { run.fail(error) }
         return run.report()
     }
 
-    private init(
-        _ command: Command, _ limits: Limits, _ timeouts: Timeouts, _ means: Means
+    /// Starts the command.
+    /// - Parameter pipeSize: bytes that its pipes are made to hold; 0 for what the system gives.
+    init(
+        _ command: Command, _ limits: Limits, _ timeouts: Timeouts, _ means: Means, pipeSize: Int = 0
     ) throws(DrainError) {
         self.command = command
         self.limits = limits
@@ -51,24 +51,38 @@ struct Run: ~Copyable {
         machine = TimeoutMachine(timeouts, start: start)
         seen = TimeoutMachine.Observation(now: start)
         child = try Child(
-            command, limits, means, leavesBackground: timeouts.background == .leave)
+            command, limits, means, leavesBackground: timeouts.background == .leave, pipeSize: pipeSize)
     }
+
+    /// Tells a registry of whom it has an entry.
+    mutating func complete(_ registration: Registration?) { registration?.complete(child.pid) }
 
     private mutating func untilFinished(
         _ cancellation: CancellationSource?, _ attendants: [any Attendant]
     ) throws(DrainError) {
         var watches = [drain_watch(fd: -1, read: true, write: false, ready: false)]
         watches[0].fd = cancellation?.descriptor ?? -1
+        while let until = try advance() {
+            try observe(&watches, until: until, attendants)
+            if watches[0].ready, means.isSubreaper { child.reapOrphans() }
+            if watches[0].ready, let wish = cancellation?.take() {
+                seen.cancellation = wish
+                // It was heard; a descriptor that stays ready must not end every wait.
+                watches[0].fd = -1
+            }
+        }
+        for attendant in attendants {
+            attendant.finish(child, ended: machine.cause != nil, cancellation)
+        }
+    }
+
+    /// Does what there is to do. Then the time until which to wait for something to happen, or nil when
+    /// the run is over and `report` comes next.
+    mutating func advance() throws(DrainError) -> Instant? {
         while true {
             switch machine.next(seen) {
             case .wait(let until):
-                try observe(&watches, until: until, attendants)
-                if watches[0].ready, means.isSubreaper { child.reapOrphans() }
-                if watches[0].ready, let wish = cancellation?.take() {
-                    seen.cancellation = wish
-                    // It was heard; a descriptor that stays ready must not end every wait.
-                    watches[0].fd = -1
-                }
+                return until
             case .signal(let signal):
                 if child.signal(signal) { killMethod = means.method }
                 seen.others = nil
@@ -83,12 +97,44 @@ struct Run: ~Copyable {
                 child.giveUp()
                 seen.closed = true
             case .finish:
-                for attendant in attendants {
-                    attendant.finish(child, ended: machine.cause != nil, cancellation)
-                }
-                return
+                return nil
             }
         }
+    }
+
+    /// Takes note of what a round showed, before `advance`.
+    mutating func take(_ round: drain_round) {
+        seen.now = round.now
+        seen.moved = round.moved.0 > 0 || round.moved.1 > 0
+        seen.exited = round.exited
+        seen.closed = round.closed
+        seen.others = nil
+        if round.exited, exitedAt == nil { exitedAt = round.now }
+    }
+
+    // For a loop. These are mutating because an optional that is not copyable lets nothing else be called.
+
+    mutating func join(_ set: borrowing ChildSet, as token: Int) throws(DrainError) {
+        try child.join(set, as: token)
+    }
+
+    mutating func leave(_ set: borrowing ChildSet) { child.leave(set) }
+
+    /// The same as `take` where nobody looked.
+    mutating func takeKnown() { take(child.known()) }
+
+    /// Whether something is known of the command that was not taken note of.
+    mutating func hasNews() -> Bool { child.known().exited && !seen.exited }
+
+    /// The run is to be ended. The first wish counts.
+    mutating func cancel(_ wish: CancellationSource.Wish) {
+        if seen.cancellation == nil { seen.cancellation = wish }
+    }
+
+    /// We cannot go on: the command is ended, and the report will say why.
+    mutating func fail(_ error: DrainError) {
+        failure = error
+        if child.signal(.kill) { killMethod = means.method }
     }
 
     /// One round, and what it showed.
@@ -102,16 +148,9 @@ struct Run: ~Copyable {
             until = min(until, attendant.wakeAt)
         }
         let round = try child.pump(&watches, until: until)
-        seen.now = round.now
-        seen.moved = round.moved.0 > 0 || round.moved.1 > 0
-        seen.exited = round.exited
-        seen.closed = round.closed
-        seen.others = nil
-        if round.exited, exitedAt == nil { exitedAt = round.now }
+        take(round)
         for attendant in attendants {
-            if let wish = attendant.attend(child, watches, now: round.now), seen.cancellation == nil {
-                seen.cancellation = wish
-            }
+            if let wish = attendant.attend(child, watches, now: round.now) { cancel(wish) }
         }
     }
 
@@ -123,7 +162,7 @@ struct Run: ~Copyable {
         seen.closed = round.closed
     }
 
-    private mutating func report() -> Report {
+    mutating func report() -> Report {
         // Everything that needs the group's number comes before the reaping gives it back.
         var survivors = killMethod == nil || failure != nil ? [] : child.others()
         if killMethod != nil, exitedAt == nil { survivors.append(child.pid) }

@@ -97,7 +97,7 @@ struct Session {
             // What an option names is a wrong option; nothing was started, and there is no report.
             case .invalidCommand, .workingDirectory, .standardInput, .resourceLimit, .killMethod, .registry:
                 throw Complaint(error.description)
-            case .notFound, .notExecutable, .system:
+            case .notFound, .notExecutable, .system, .busy, .memoryBudget:
                 return Report(of: options.command, failedWith: error, startedAt: startedAt)
             }
         }

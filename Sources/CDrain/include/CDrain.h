@@ -49,6 +49,15 @@ static const int64_t DRAIN_NEVER = INT64_MAX;
 /// Now, on the clock of every deadline here: clock_gettime(2), CLOCK_MONOTONIC.
 int64_t drain_now(void);
 
+/// How many descriptors this process may have open: the soft limit of getrlimit(2), RLIMIT_NOFILE.
+uint64_t drain_descriptor_limit(void);
+
+/// How many it has, by stat(2) of /proc/self/fd; -1 where that cannot tell (before Linux 6.2).
+int64_t drain_descriptor_count(void);
+
+/// Bytes of memory of the machine: sysconf(3).
+uint64_t drain_memory_size(void);
+
 // 2. What to run ---------------------------------------------------------------------------
 
 /// The two streams of a child that are read, and the index of each in arrays of two.
@@ -117,6 +126,10 @@ struct drain_spec {
     size_t rlimit_count;
     /// What is kept of standard output and standard error.
     struct drain_keep keep[2];
+    /// Bytes that the pipes are made to hold, a power of two; 0 for what the system gives (64 KiB).
+    /// Smaller ones take less of what a user's pipes may hold in all (pipe-user-pages-soft,
+    /// pipe(7)).
+    size_t pipe_size;
     /// The command writes to the host's own standard output and error, and nothing is read.
     bool shares_output;
     /// What is run is a drain-run told to supervise (`--supervise`), which runs the command; see
@@ -240,6 +253,46 @@ struct drain_round {
 /// Returns 0, or what poll gave.
 int drain_pump(struct drain_child *child, struct drain_watch *_Nullable watches, size_t count,
                int64_t until, struct drain_round *round);
+
+/// What is known of the child without looking: a round in which nothing moved.
+struct drain_round drain_known(const struct drain_child *child);
+
+/// Many children on one thread: two epoll(7) descriptors and an eventfd(2), however many there are.
+/// Opaque. Used by one thread at a time, but for `drain_set_wake`.
+struct drain_set;
+
+/// 0 or an errno value. `*set` is for `drain_set_close`.
+int drain_set_open(struct drain_set *_Nullable *_Nonnull set);
+
+/// All children are to have left it.
+void drain_set_close(struct drain_set *set);
+
+/// Ends the wait of `drain_set_pump`, or the next one. Any thread, any number of times.
+void drain_set_wake(const struct drain_set *set);
+
+/// Makes the child one of the set, under a number of the caller's. It is still the caller's, and
+/// everything may be done with it but `drain_reap` and `drain_close`. 0 or an errno value.
+int drain_set_add(struct drain_set *set, struct drain_child *child, uint64_t token);
+
+/// Takes it out, before it is reaped or closed.
+void drain_set_remove(struct drain_set *set, struct drain_child *child);
+
+/// What one round saw of one child.
+struct drain_seen {
+    uint64_t token;
+    struct drain_round round;
+};
+
+/// The most children that one round tells of; the others have their turn in the next.
+enum { DRAIN_SEEN = 192 };
+
+/// One round over all, as `drain_pump` is over one: fills in what happened to the children to which
+/// something did, each once; `seen` has room for DRAIN_SEEN. The more children there are, the less
+/// of a flood is moved before the others have their turn. Where little is found everywhere, none is
+/// looked at again for up to a millisecond; the end of a leader and a wake-up are noticed at once.
+/// Returns 0, or what ppoll or epoll_wait gave.
+int drain_set_pump(struct drain_set *set, int64_t until, struct drain_seen *seen, size_t *count,
+                   bool *woken);
 
 /// Stops reading both streams: their pipes are closed where they are still open, and `eof` stays
 /// false. Whoever still writes to them gets SIGPIPE or EPIPE.
