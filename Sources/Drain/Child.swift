@@ -13,14 +13,17 @@ import CDrain
 @safe struct Child: ~Copyable {
     private let raw: OpaquePointer
     private let means: Means
+    /// What the core lends for as long as the child is there.
+    private let events: EventLog?
 
     /// - Parameters:
     ///   - means: to outlive the child.
+    ///   - events: reads standard output along.
     ///   - sharesOutput: the command writes to the host's own standard output and error.
     ///   - leavesBackground: for a drain-run that supervises: what outlives the command is meant to.
     init(
-        _ command: Command, _ limits: Limits, _ means: Means, sharesOutput: Bool = false,
-        leavesBackground: Bool = false
+        _ command: Command, _ limits: Limits, _ means: Means, events: EventLog? = nil,
+        sharesOutput: Bool = false, leavesBackground: Bool = false
     ) throws(DrainError) {
         try command.check()
         let input = try InputDescriptor(command.standardInput)
@@ -42,6 +45,7 @@ import CDrain
                             input: input.descriptor, rlimits: limits.baseAddress,
                             rlimit_count: limits.count, keep: keep, shares_output: sharesOutput,
                             remote: means.supervisor != nil, leaves_background: leavesBackground,
+                            events: events?.raw,
                             means: means.raw)
                         return unsafe drain_spawn(&spec, &child, &failure)
                     }
@@ -51,6 +55,7 @@ import CDrain
         guard error == 0, let child = unsafe child else { throw DrainError(failure, command, means) }
         unsafe raw = child
         self.means = means
+        self.events = events
     }
 
     deinit {

@@ -8,15 +8,17 @@ extension Command {
     /// Runs the command and waits for its end, on the calling thread and no other.
     ///
     /// - Parameters:
+    ///   - events: reads standard output as NDJSON, and keeps these objects of it in the report.
     ///   - cancellation: ends the run from another thread; it still yields its report.
     ///   - registry: has an entry of the run for as long as it lasts.
     /// - Throws: when the command could not be run; nothing of it is left then. What the command
     ///   does is never an error.
     public func runBlocking(
-        limits: Limits = Limits(), timeouts: Timeouts = Timeouts(), cancellation: Cancellation? = nil,
-        registry: RunRegistry? = nil
+        limits: Limits = Limits(), timeouts: Timeouts = Timeouts(), events: EventFilter? = nil,
+        cancellation: Cancellation? = nil, registry: RunRegistry? = nil
     ) throws(DrainError) -> Report {
-        try Run.perform(self, limits, timeouts, cancellation: cancellation?.source, registry: registry)
+        try Run.perform(
+            self, limits, timeouts, cancellation: cancellation?.source, registry: registry, events: events)
     }
 
     /// Runs the command without blocking the calling task's thread; one thread of its own waits.
@@ -24,17 +26,21 @@ extension Command {
     /// Cancelling the task ends the run as a time limit does, and still yields its report, with
     /// what was kept and the outcome `cancelled`.
     ///
-    /// - Parameter registry: has an entry of the run for as long as it lasts.
+    /// - Parameters:
+    ///   - events: reads standard output as NDJSON, and keeps these objects of it in the report.
+    ///   - registry: has an entry of the run for as long as it lasts.
     /// - Throws: when the command could not be run; nothing of it is left then.
     public func run(
-        limits: Limits = Limits(), timeouts: Timeouts = Timeouts(), registry: RunRegistry? = nil
+        limits: Limits = Limits(), timeouts: Timeouts = Timeouts(), events: EventFilter? = nil,
+        registry: RunRegistry? = nil
     ) async throws(DrainError) -> Report {
         let cancellation = try Cancellation()
         let result: Result<Report, DrainError> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let job = Job { () throws(DrainError) in
                     try self.runBlocking(
-                        limits: limits, timeouts: timeouts, cancellation: cancellation, registry: registry)
+                        limits: limits, timeouts: timeouts, events: events, cancellation: cancellation,
+                        registry: registry)
                 } done: { result in
                     continuation.resume(returning: result)
                 }
