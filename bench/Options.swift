@@ -13,13 +13,14 @@ struct Failure: Error, CustomStringConvertible {
 
 /// The sets of measurements that can be asked for.
 enum Suite: String, CaseIterable {
-    case bulk, tiny, latency, memory
+    case bulk, tiny, latency, memory, events
 
     var about: String {
         switch self {
         case .bulk: "a child that writes much by 64 KiB, past the cap"
         case .tiny: "a child that writes 100 bytes at a time, past the cap"
         case .latency: "start to end of true"
+        case .events: "a few events out of a long transcript in NDJSON"
         case .memory: "peak resident size of whoever drains"
         }
     }
@@ -30,6 +31,7 @@ enum Suite: String, CaseIterable {
         case .tiny: [drainGroup("tiny", count: tools.quick ? 20_000_000 : 100_000_000, block: 100, tools)]
         case .latency: [latencyGroup(tools)]
         case .memory: [memoryGroup(tools)]
+        case .events: [eventsGroup(tools)]
         }
     }
 }

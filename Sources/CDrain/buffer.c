@@ -65,3 +65,24 @@ void buffer_gap(struct buffer *b) {
     b->tail_start = 0;
     b->tail_length = 0;
 }
+
+void buffer_append(struct buffer *b, const uint8_t *bytes, size_t count) {
+    size_t head = b->head_size - b->head_length;
+    if (head > count) head = count;
+    if (head > 0) memcpy(b->base + b->head_length, bytes, head);
+    b->head_length += head;
+    bytes += head;
+    count -= head;
+    if (count > b->tail_size) {
+        bytes += count - b->tail_size;
+        count = b->tail_size;
+        buffer_gap(b);
+    }
+    struct iovec runs[3];
+    int pieces = count > 0 ? buffer_space(b, count, runs) : 0;
+    for (int i = 0; i < pieces; i++) {
+        memcpy(runs[i].iov_base, bytes, runs[i].iov_len);
+        bytes += runs[i].iov_len;
+    }
+    buffer_filled(b, count);
+}

@@ -28,6 +28,9 @@ int buffer_space(const struct buffer *b, size_t limit, struct iovec runs[3]);
 // `count` bytes were written to the runs that buffer_space named, in their order.
 void buffer_filled(struct buffer *b, size_t count);
 
+// Keeps what was read elsewhere; of what the ring cannot hold, the last.
+void buffer_append(struct buffer *b, const uint8_t *bytes, size_t count);
+
 // Bytes were dropped between what is in the ring and what comes next.
 void buffer_gap(struct buffer *b);
 

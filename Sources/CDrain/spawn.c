@@ -232,6 +232,7 @@ int drain_spawn(const struct drain_spec *spec, struct drain_child **out,
         child->streams[i].fd = child->streams[i].watcher = -1;
         child->streams[i].hold = UINT64_MAX;
     }
+    child->streams[DRAIN_STDOUT].events = spec->events;
     for (int i = 0; i < DRAIN_STREAMS && !error; i++)
         error = buffer_open(&child->streams[i].buffer, spec->keep[i].head, spec->keep[i].tail);
     if (!error) error = exec_plan_open(&plan);

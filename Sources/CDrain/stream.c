@@ -128,7 +128,22 @@ static ssize_t skip_ahead(struct stream *s, struct sink *sink, size_t excess) {
     return kept > 0 ? dropped + kept : dropped;
 }
 
+// Nothing can go past whoever reads events: it is read once, and copied where it is kept.
+static ssize_t show_some(struct stream *s, size_t most) {
+    size_t room = most < EVENTS_WINDOW ? most : EVENTS_WINDOW;
+    if (s->buffer.tail_size > 0 && s->hold != UINT64_MAX) {
+        size_t free = s->buffer.head_size - s->buffer.head_length + ring_room(s);
+        if (room > free) room = free;
+    }
+    ssize_t n = read(s->fd, s->events->window, room);
+    if (n <= 0) return n;
+    drain_events_take(s->events, s->events->window, (size_t)n);
+    buffer_append(&s->buffer, s->events->window, (size_t)n);
+    return n;
+}
+
 static ssize_t step(struct stream *s, struct sink *sink, size_t most) {
+    if (s->events) return show_some(s, most);
     struct iovec runs[3];
     int count = buffer_space(&s->buffer, ring_room(s), runs);
     if (s->buffer.head_length == s->buffer.head_size) {

@@ -4,6 +4,7 @@
 #define DRAIN_CORE_STREAM_H
 
 #include "buffer.h"
+#include "events.h"
 
 struct stream {
     int fd;               // reading end, non-blocking, owned; -1 once closed
@@ -19,6 +20,7 @@ struct stream {
     int64_t rest_until;   // not looked at before
     int small_finds;      // finds in a row that were too small to be worth waking for
     struct buffer buffer; // owned until taken
+    struct drain_events *events; // reads all of it as well; borrowed, or NULL
 };
 
 // Where bytes go that nobody wants. `fd` is /dev/null, -1 before it was needed, -2 when it

@@ -13,15 +13,18 @@ import CDrain
 @safe struct Child: ~Copyable {
     private let raw: OpaquePointer
     private let means: Means
+    /// What the core lends for as long as the child is there.
+    private let events: EventLog?
 
     /// - Parameters:
     ///   - means: to outlive the child.
+    ///   - events: reads standard output along.
     ///   - sharesOutput: the command writes to the host's own standard output and error.
     ///   - leavesBackground: for a drain-run that supervises: what outlives the command is meant to.
     ///   - pipeSize: bytes that its pipes are made to hold; 0 for what the system gives.
     init(
-        _ command: Command, _ limits: Limits, _ means: Means, sharesOutput: Bool = false,
-        leavesBackground: Bool = false, pipeSize: Int = 0
+        _ command: Command, _ limits: Limits, _ means: Means, events: EventLog? = nil,
+        sharesOutput: Bool = false, leavesBackground: Bool = false, pipeSize: Int = 0
     ) throws(DrainError) {
         try command.check()
         let input = try InputDescriptor(command.standardInput)
@@ -44,6 +47,7 @@ import CDrain
                             rlimit_count: limits.count, keep: keep, pipe_size: pipeSize,
                             shares_output: sharesOutput,
                             remote: means.supervisor != nil, leaves_background: leavesBackground,
+                            events: events?.raw,
                             means: means.raw)
                         return unsafe drain_spawn(&spec, &child, &failure)
                     }
@@ -53,6 +57,7 @@ import CDrain
         guard error == 0, let child = unsafe child else { throw DrainError(failure, command, means) }
         unsafe raw = child
         self.means = means
+        self.events = events
     }
 
     deinit {

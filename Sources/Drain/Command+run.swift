@@ -2,15 +2,17 @@ extension Command {
     /// Runs the command and waits for its end, on the calling thread and no other.
     ///
     /// - Parameters:
+    ///   - events: reads standard output as NDJSON, and keeps these objects of it in the report.
     ///   - cancellation: ends the run from another thread; it still yields its report.
     ///   - registry: has an entry of the run for as long as it lasts.
     /// - Throws: when the command could not be run; nothing of it is left then. What the command
     ///   does is never an error.
     public func runBlocking(
-        limits: Limits = Limits(), timeouts: Timeouts = Timeouts(), cancellation: Cancellation? = nil,
-        registry: RunRegistry? = nil
+        limits: Limits = Limits(), timeouts: Timeouts = Timeouts(), events: EventFilter? = nil,
+        cancellation: Cancellation? = nil, registry: RunRegistry? = nil
     ) throws(DrainError) -> Report {
-        try Run.perform(self, limits, timeouts, cancellation: cancellation?.source, registry: registry)
+        try Run.perform(
+            self, limits, timeouts, cancellation: cancellation?.source, registry: registry, events: events)
     }
 
     /// Runs the command without blocking the calling task's thread, by way of `Runner.shared`: it may have to
@@ -19,11 +21,15 @@ extension Command {
     /// Cancelling the task ends the run as a time limit does, and still yields its report, with
     /// what was kept and the outcome `cancelled`; so does cancelling it before its turn has come.
     ///
-    /// - Parameter registry: has an entry of the run for as long as it lasts.
+    /// - Parameters:
+    ///   - events: reads standard output as NDJSON, and keeps these objects of it in the report.
+    ///   - registry: has an entry of the run for as long as it lasts.
     /// - Throws: when the command could not be run; nothing of it is left then.
     public func run(
-        limits: Limits = Limits(), timeouts: Timeouts = Timeouts(), registry: RunRegistry? = nil
+        limits: Limits = Limits(), timeouts: Timeouts = Timeouts(), events: EventFilter? = nil,
+        registry: RunRegistry? = nil
     ) async throws(DrainError) -> Report {
-        try await Runner.shared.run(self, limits: limits, timeouts: timeouts, registry: registry)
+        try await Runner.shared.run(
+            self, limits: limits, timeouts: timeouts, events: events, registry: registry)
     }
 }

@@ -12,6 +12,7 @@ final class Job: @unchecked Sendable {
     let timeouts: Timeouts
     /// Bytes that it may take, for the runner's budget.
     let cost: Int
+    private let events: EventFilter?
     private let registry: RunRegistry?
     private let runner: Runner
     private let continuation: CheckedContinuation<Outcome, Never>
@@ -61,10 +62,11 @@ final class Job: @unchecked Sendable {
     }
 
     init(
-        _ command: Command, _ limits: Limits, _ timeouts: Timeouts, _ registry: RunRegistry?, cost: Int,
-        _ runner: Runner, _ place: Mark, _ continuation: CheckedContinuation<Outcome, Never>
+        _ command: Command, _ limits: Limits, _ timeouts: Timeouts,
+        _ extras: (events: EventFilter?, registry: RunRegistry?), cost: Int, _ runner: Runner, _ place: Mark,
+        _ continuation: CheckedContinuation<Outcome, Never>
     ) {
-        self.registry = registry
+        (events, registry) = extras
         self.command = command
         self.limits = limits
         self.timeouts = timeouts
@@ -77,16 +79,22 @@ final class Job: @unchecked Sendable {
 
     var isCancelled: Bool { place.isCancelled }
 
+    /// Of a command that was never started.
+    var cancelledReport: Report {
+        Report(cancelledBeforeStart: command, events: events == nil ? nil : Events())
+    }
+
     // MARK: On the thread that starts commands
 
     /// Starts the command and hands it to the loop; or finishes, if it was cancelled or cannot be started.
     func start(on pick: () throws(DrainError) -> Loop) {
-        if isCancelled { return finish(.success(Report(cancelledBeforeStart: command))) }
+        if isCancelled { return finish(.success(cancelledReport)) }
         do throws(DrainError) {
             let loop = try pick()
             let means = try Means(for: timeouts.killMethod)
             registration = try registry?.register(command, means)
-            run = try Run(command, limits, timeouts, means, pipeSize: pipeSize)
+            let log = try events.map { (filter) throws(DrainError) in try EventLog(filter) }
+            run = try Run(command, limits, timeouts, means, log, pipeSize: pipeSize)
             run!.complete(registration)
             runner.noteStart()
             // First, so that a cancellation finds it there; what it says is read behind this arrival.

@@ -14,6 +14,8 @@ public struct Report: Sendable {
     public let duration: Duration
     public let stdout: Capture
     public let stderr: Capture
+    /// What was kept of the NDJSON on standard output; nil if it was not asked for.
+    public let events: Events?
     public let usage: Usage
     /// What had to be used to end processes; nil if nothing had to be.
     public let killMethod: KillMethod?
@@ -119,20 +121,22 @@ public struct Report: Sendable {
 
 extension Report {
     /// The report of a command that could not be started, or could not be run by Drain.
-    package init(of command: Command, failedWith error: DrainError, startedAt: Timestamp) {
+    package init(
+        of command: Command, failedWith error: DrainError, startedAt: Timestamp, events: Events? = nil
+    ) {
         let missing = error.kind == .notFound || error.kind == .notExecutable
         self.init(
             command: command.arguments, outcome: missing ? .notStarted : .failed, termination: nil,
             error: Problem(error), startedAt: startedAt,
-            duration: .zero, stdout: Capture(), stderr: Capture(), usage: .none, killMethod: nil,
-            survivors: [], holders: [])
+            duration: .zero, stdout: Capture(), stderr: Capture(), events: events, usage: .none,
+            killMethod: nil, survivors: [], holders: [])
     }
 
     /// The report of a run that was cancelled before the command was started.
-    init(cancelledBeforeStart command: Command) {
+    init(cancelledBeforeStart command: Command, events: Events?) {
         self.init(
             command: command.arguments, outcome: .cancelled, termination: nil, error: nil, startedAt: .now(),
-            duration: .zero, stdout: Capture(), stderr: Capture(), usage: .none, killMethod: nil,
-            survivors: [], holders: [])
+            duration: .zero, stdout: Capture(), stderr: Capture(), events: events, usage: .none,
+            killMethod: nil, survivors: [], holders: [])
     }
 }

@@ -10,6 +10,8 @@ struct Run: ~Copyable {
     private let leavesBackground: Bool
     /// What ends the tree, if it has to be ended.
     private let means: Means
+    /// Reads standard output along, if events are wanted.
+    private let events: EventLog?
     private let startedAt: Timestamp
     private let start: Instant
     private var machine: TimeoutMachine
@@ -25,22 +27,26 @@ struct Run: ~Copyable {
     static func perform(
         _ command: Command, _ limits: Limits, _ timeouts: Timeouts,
         cancellation: CancellationSource? = nil, attendants: [any Attendant] = [], means: Means? = nil,
-        registry: RunRegistry? = nil
+        registry: RunRegistry? = nil, events: EventFilter? = nil
     ) throws(DrainError) -> Report {
         let own: Means
         if let means { own = means } else { own = try Means(for: timeouts.killMethod) }
+        let log = try events.map { (filter) throws(DrainError) in try EventLog(filter) }
         let registration = try registry?.register(command, own)
         defer { registration?.remove() }
-        var run = try Run(command, limits, timeouts, own)
+        var run = try Run(command, limits, timeouts, own, log)
         run.complete(registration)
         do throws(DrainError) { try run.untilFinished(cancellation, attendants) } catch { run.fail(error) }
         return run.report()
     }
 
     /// Starts the command.
-    /// - Parameter pipeSize: bytes that its pipes are made to hold; 0 for what the system gives.
+    /// - Parameters:
+    ///   - events: reads standard output along.
+    ///   - pipeSize: bytes that its pipes are made to hold; 0 for what the system gives.
     init(
-        _ command: Command, _ limits: Limits, _ timeouts: Timeouts, _ means: Means, pipeSize: Int = 0
+        _ command: Command, _ limits: Limits, _ timeouts: Timeouts, _ means: Means, _ events: EventLog?,
+        pipeSize: Int = 0
     ) throws(DrainError) {
         self.command = command
         self.limits = limits
@@ -50,8 +56,10 @@ struct Run: ~Copyable {
         start = drain_now()
         machine = TimeoutMachine(timeouts, start: start)
         seen = TimeoutMachine.Observation(now: start)
+        self.events = events
         child = try Child(
-            command, limits, means, leavesBackground: timeouts.background == .leave, pipeSize: pipeSize)
+            command, limits, means, events: events, leavesBackground: timeouts.background == .leave,
+            pipeSize: pipeSize)
     }
 
     /// Tells a registry of whom it has an entry.
@@ -183,10 +191,12 @@ struct Run: ~Copyable {
         let end = exitedAt ?? seen.now
         let unknown = ended == nil && exitedAt != nil
         let (stdout, stderr) = child.takeCaptures(limits)
+        events?.finish()
         return Report(
             command: command.arguments, outcome: outcome(ended?.0), termination: ended?.0,
             error: failure.map { Report.Problem($0) } ?? (unknown ? .statusTaken : nil),
             startedAt: startedAt, duration: .nanoseconds(end - start), stdout: stdout, stderr: stderr,
+            events: events.map { Events($0) },
             usage: ended?.1 ?? .none, killMethod: killMethod, survivors: survivors, holders: holders)
     }
 

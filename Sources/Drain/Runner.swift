@@ -56,10 +56,11 @@ public final class Runner: Sendable {
     private static let smallPipe = 16 << 10
 
     /// Bytes of the budget that a run with these limits takes while it runs: its caps, its pipes, and a fixed
-    /// 32 KiB.
-    public static func cost(of limits: Limits) -> Int {
-        var sum = fixedCost
-        for cap in [max(0, limits.stdoutBytes), max(0, limits.stderrBytes)] {
+    /// 32 KiB; with events, a window of 256 KiB and twice what is kept of them.
+    public static func cost(of limits: Limits, events: EventFilter? = nil) -> Int {
+        var sum = fixedCost + (events == nil ? 0 : 256 << 10)
+        let kept = max(0, events?.maxBytes ?? 0)
+        for cap in [max(0, limits.stdoutBytes), max(0, limits.stderrBytes), kept, kept] {
             let (more, overflow) = sum.addingReportingOverflow(cap)
             sum = overflow ? .max : more
         }
@@ -73,18 +74,21 @@ public final class Runner: Sendable {
     /// and the outcome `cancelled`. A run that is cancelled while it waits for its turn yields such a report at
     /// once, with nothing kept and no termination: its command was never started.
     ///
-    /// - Parameter registry: has an entry of the run for as long as it lasts.
+    /// - Parameters:
+    ///   - events: reads standard output as NDJSON, and keeps these objects of it in the report.
+    ///   - registry: has an entry of the run for as long as it lasts.
     /// - Throws: when the command could not be run; nothing of it is left then. `busy` when too many wait;
     ///   `memoryBudget` when it alone may take more than the whole budget, so that its turn could never come.
     public func run(
         _ command: Command, limits: Limits = Limits(), timeouts: Timeouts = Timeouts(),
-        registry: RunRegistry? = nil
+        events: EventFilter? = nil, registry: RunRegistry? = nil
     ) async throws(DrainError) -> Report {
         let place = Job.Mark()
         let result: Job.Outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let cost = Runner.cost(of: limits)
-                enter(Job(command, limits, timeouts, registry, cost: cost, self, place, continuation))
+                let cost = Runner.cost(of: limits, events: events)
+                let extras = (events, registry)
+                enter(Job(command, limits, timeouts, extras, cost: cost, self, place, continuation))
             }
         } onCancel: {
             place.cancel()
@@ -116,7 +120,7 @@ public final class Runner: Sendable {
         if job.cost > memoryBudget {
             refusal = .failure(DrainError(.memoryBudget, "\(job.cost) bytes of \(memoryBudget)", .noMemory))
         } else if job.isCancelled {
-            refusal = .success(Report(cancelledBeforeStart: job.command))
+            refusal = .success(job.cancelledReport)
         } else if state.waiting == 0, fits(job, state) {
             admit(job, &state)
             return .admitted
@@ -134,7 +138,7 @@ public final class Runner: Sendable {
 
     /// Takes a job that was cancelled out of the queue, if it is there.
     func withdraw(_ job: Job) {
-        let outcome = Job.Outcome.success(Report(cancelledBeforeStart: job.command))
+        let outcome = Job.Outcome.success(job.cancelledReport)
         let wasWaiting = state.withLock { (state) -> Bool in
             guard job.isWaiting else { return false }
             job.isWaiting = false

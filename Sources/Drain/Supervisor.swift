@@ -81,13 +81,14 @@ extension Command {
     /// itself.
     package func run(
         limits: Limits, timeouts: Timeouts, cancellation: CancellationSource,
-        live: LiveOutput?, progress: ProgressTicker?, means: Means, registry: RunRegistry? = nil
+        live: LiveOutput?, progress: ProgressTicker?, means: Means, registry: RunRegistry? = nil,
+        events: EventFilter? = nil
     ) throws(DrainError) -> Report {
         var attendants: [any Attendant] = []
         if let live { attendants.append(live) }
         if let progress { attendants.append(progress) }
         return try Run.perform(
             self, limits, timeouts, cancellation: cancellation, attendants: attendants,
-            means: means, registry: registry)
+            means: means, registry: registry, events: events)
     }
 }

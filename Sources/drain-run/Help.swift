@@ -14,6 +14,10 @@ enum Help {
               --keep WHICH          past that keep the head (default), the tail or both
               --cut WHERE           cut at any byte, never inside a character (default), or
                                     only after a line
+              --events TYPE[,TYPE]  read standard output as NDJSON, and keep the objects of these
+                                    types, by their own type or that of an object in them, and
+                                    those with error or failed in their type
+              --max-event SIZE      the longest line kept so, and the most they take (64MiB)
               --notice              say where bytes are missing, and how many
 
         Where it goes

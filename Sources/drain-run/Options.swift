@@ -17,6 +17,8 @@ struct Options {
     var timeouts = Timeouts()
     var encoding = ContentEncoding.text
     var live = false
+    /// Nil: standard output is not read for events.
+    var events: EventFilter?
     /// Nil: none.
     var report: Destination? = .standardOutput
     var progress = false
@@ -39,7 +41,8 @@ struct Options {
         case signal = 0x73  // s
         case timeout = 0x74  // t
         case maxOutput = 0x100
-        case maxStdout, maxStderr, keep, cut, notice, encode, live, report, idleTimeout, drainGrace
+        case events, maxEvent, maxStdout, maxStderr, keep, cut, notice, encode, live, report, idleTimeout,
+            drainGrace
         case background, killMethod, clearEnv, cpuTime, memory, fileSize, openFiles, processes, progress,
             supervise, register, sweep, version
 
@@ -54,6 +57,8 @@ struct Options {
             case .signal: "signal"
             case .timeout: "timeout"
             case .maxOutput: "max-output"
+            case .events: "events"
+            case .maxEvent: "max-event"
             case .maxStdout: "max-stdout"
             case .maxStderr: "max-stderr"
             case .keep: "keep"
@@ -98,6 +103,8 @@ struct Options {
     /// What is decided only when all options have been read.
     private struct Pending {
         var maxOutput: Int?
+        var maxEvent: Int?
+        var types: [OSString] = []
         var maxStdout: Int?
         var maxStderr: Int?
         var report: Destination?
@@ -196,6 +203,13 @@ struct Options {
         case .keep: limits.keep = try choice(["head": .head, "tail": .tail, "both": .both])
         case .cut: limits.cut = try choice(["byte": .byte, "character": .character, "line": .line])
         case .notice: limits.notice = true
+        case .events:
+            let types = value.bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+            if types.contains(where: \.isEmpty) {
+                throw bad("types with commas between them, none of them empty, as in result,item.completed")
+            }
+            pending.types += types.map { OSString(bytes: $0) }
+        case .maxEvent: pending.maxEvent = try size()
         case .encode: encoding = try choice(["text": .text, "base64": .base64, "none": .none])
         case .live: live = true
         case .report:
@@ -250,6 +264,9 @@ struct Options {
         let cap = stated ?? (needed ? environmentCap() : Limits.defaultBytes)
         limits.stdoutBytes = pending.maxStdout ?? cap
         limits.stderrBytes = pending.maxStderr ?? cap
+        if !pending.types.isEmpty {
+            events = EventFilter(types: pending.types, maxBytes: pending.maxEvent ?? EventFilter.defaultBytes)
+        }
         report = pending.report ?? (live ? nil : .standardOutput)
         if unsafe getenv("DRAIN_SPOOL_DIR") != nil {
             warnings.append(

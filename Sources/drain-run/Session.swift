@@ -91,14 +91,17 @@ struct Session {
             return try options.command.run(
                 limits: options.limits, timeouts: options.timeouts, cancellation: signals.source,
                 live: live, progress: ticker, means: means,
-                registry: try options.registry.map { path throws(DrainError) in try RunRegistry(path) })
+                registry: try options.registry.map { path throws(DrainError) in try RunRegistry(path) },
+                events: options.events)
         } catch {
             switch error.kind {
             // What an option names is a wrong option; nothing was started, and there is no report.
             case .invalidCommand, .workingDirectory, .standardInput, .resourceLimit, .killMethod, .registry:
                 throw Complaint(error.description)
             case .notFound, .notExecutable, .system, .busy, .memoryBudget:
-                return Report(of: options.command, failedWith: error, startedAt: startedAt)
+                return Report(
+                    of: options.command, failedWith: error, startedAt: startedAt,
+                    events: options.events == nil ? nil : Events())
             }
         }
     }

@@ -117,4 +117,35 @@ private let mebibyte = 1 << 20
         let large = try peak(["--max-output", "1G", "--keep", "both"], stdout: 10)
         #expect(abs(large.bytes - small.bytes) <= mebibyte / 2)
     }
+
+    /// The peak when all of a file was read for events and a report is being written that nobody reads.
+    private func peak(events path: String) throws -> Peak {
+        let place = try Workplace()
+        let fifo = try place.fifo("report")
+        let both = open(fifo, O_RDWR | O_CLOEXEC)
+        defer { close(both) }
+        let running = try start(
+            "--events", "result", "--max-output", "1M", "--report", fifo, "--", "cat", path)
+        defer { running.killTree() }
+        var set = pollfd(fd: both, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&set, 1, Int32(patience * 1000)) == 1)
+        return try Peak(of: running)
+    }
+
+    @Test func `Reading a transcript for events takes two mebibytes, however long it is`() throws {
+        let place = try Workplace()
+        let line = #"{"type":"item.completed","item":{"type":"tool","text":"@"}}"# + "\n"
+        let lines = [100, 3000, 120_000].map {
+            line.replacing("@", with: String(repeating: "text\\n", count: $0 / 6))
+        }
+        let some = lines.joined()
+        for (name, times) in [("short", 12), ("long", 500)] {
+            try place.write(String(repeating: some, count: times) + "{\"type\":\"result\"}\n", to: name)
+        }
+        let base = try peak(["--max-output", "1M", "--encode", "none"], stdout: 1 << 20)
+        let small = try peak(events: place["short"])
+        let large = try peak(events: place["long"])
+        #expect(large.bytes - small.bytes <= mebibyte / 2, "\(small) and \(large)")
+        #expect(large.bytes - base.bytes <= 2 * mebibyte, "\(base) and \(large)")
+    }
 }

@@ -110,6 +110,9 @@ struct drain_means {
     uint64_t badge;
 };
 
+/// A reader of events; see section 12.
+struct drain_events;
+
 /// What to run. All of it is set by the caller and borrowed by `drain_spawn`.
 struct drain_spec {
     /// NULL-terminated, at least one. argv[0] is looked up as execvp(3) does: as it is if it
@@ -137,6 +140,9 @@ struct drain_spec {
     bool remote;
     /// For such a one: what outlives the command is to live on, unless something had to be ended.
     bool leaves_background;
+    /// What reads the events of standard output, see section 12, or NULL. Borrowed until
+    /// `drain_close`; to be finished by the caller.
+    struct drain_events *_Nullable events;
     /// By what the command's tree can be told from other processes; see section 6. The process
     /// group of the leader always belongs to it.
     struct drain_means means;
@@ -241,8 +247,9 @@ struct drain_round {
 ///
 /// Bytes that are kept go from the pipe into the buffer with readv(2). The others go to
 /// /dev/null with splice(2), unseen; where that is refused, or /dev/null is not what it should
-/// be, they are read and dropped. A pipe that is found well filled is enlarged once, to 1 MiB or
-/// to what the user's quota gives (pipe(7)); a refusal changes nothing.
+/// be, they are read and dropped. Where events are read from a stream, all of it is read. A pipe
+/// that is found well filled is enlarged once, to 1 MiB or to what the user's quota gives
+/// (pipe(7)); a refusal changes nothing.
 ///
 /// A stream that is found nearly empty time after time is looked away from for up to a
 /// millisecond, for everybody's good: the writer is not interrupted at every write.
@@ -566,6 +573,55 @@ struct drain_quarry drain_orphaned(const struct drain_record *record);
 
 /// Whether the calling process or an ancestor of it is in the quarry.
 bool drain_is_quarry(const struct drain_quarry *quarry);
+
+// 12. Events -------------------------------------------------------------------------------
+//
+// NDJSON, read as it comes, of which the objects of some types are kept. A line is an object if it
+// is one by RFC 8259, nested at most 512 deep; white space is a space, a tab and a carriage return.
+// Two things that the RFC leaves to its readers: a \u that is half of a surrogate pair is allowed,
+// and so are bytes in a string that are not UTF-8. A byte-order mark is skipped where the stream
+// starts.
+//
+// The type of an object is its member "type", where that is a string; of several, the last. An
+// object is wanted if its type is one of those named or holds "error" or "failed", in ASCII letters
+// of any case; or if an object that is directly a member of it, any one, has a type that is named.
+
+/// A type that is wanted, as it reads when escapes are undone. Borrowed by `drain_events_open`.
+struct drain_type {
+    const uint8_t *_Nullable bytes;
+    size_t count;
+};
+
+/// What was kept and counted.
+struct drain_event_log {
+    /// The lines that were kept, oldest first and as they were written, each with a newline.
+    const uint8_t *_Nullable lines;
+    size_t length;    ///< in bytes
+    size_t kept;      ///< how many lines these are
+    uint64_t seen;    ///< lines that are not blank
+    uint64_t dropped; ///< wanted or no objects, and longer than `most`; or kept, and gone since
+    uint64_t invalid; ///< lines that are not JSON objects
+};
+
+/// Begins. A line is kept if it is wanted and has at most `most` bytes, its newline included; past
+/// `most` bytes of all the oldest go. A line is held until its end tells whether it is wanted, as
+/// any member may decide that, so that memory is bounded by twice `most`; what a long one took is
+/// given back. Address space is reserved for three times `most`: mmap(2).
+///
+/// 0 or an errno value. To be given to `drain_events_close`.
+int drain_events_open(const struct drain_type *_Nullable types, size_t count, size_t most,
+                      struct drain_events *_Nullable *_Nonnull events);
+
+/// Reads on.
+void drain_events_take(struct drain_events *events, const uint8_t *_Nullable bytes, size_t count);
+
+/// There is no more: a last line without a newline is one too. Nothing is taken after this.
+void drain_events_finish(struct drain_events *events);
+
+/// Looks at what was kept. The address is good until the next call but this one.
+struct drain_event_log drain_events_look(const struct drain_events *events);
+
+void drain_events_close(struct drain_events *_Nullable events);
 
 #if defined(__clang__)
 #pragma clang assume_nonnull end

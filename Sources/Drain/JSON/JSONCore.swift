@@ -100,6 +100,20 @@
         }
     }
 
+    /// A value that is valid JSON but for invalid UTF-8 in its strings, which is replaced.
+    mutating func json(_ bytes: UnsafeRawBufferPointer) {
+        separate()
+        var index = 0
+        while index < bytes.count {
+            let end = unsafe UTF8Scan.skipASCII(bytes, from: index)
+            unsafe copy(UnsafeRawBufferPointer(rebasing: bytes[index..<end]))
+            index = end
+            // A value ends in ASCII: no sequence is cut off by its end.
+            if index < bytes.count { index += unsafe sequence(bytes, at: index) ?? 1 }
+        }
+        needsComma = true
+    }
+
     // MARK: Text
 
     private mutating func beginText() {

@@ -9,6 +9,7 @@ enum ReportField {
     case content(Capture)
     case problem(Report.Problem)
     case holders([Report.Holder])
+    case events(Events)
 
     init(_ number: Int?) { self = number.map { .number($0) } ?? .null }
 }
@@ -28,11 +29,10 @@ extension Report {
         try field("started_at", .string(startedAt.description))
         try field("duration_ms", .number(duration.milliseconds))
         for stream in Stream.allCases { try forEachField(of: stream, field) }
-        // Events are not read by this version.
-        try field("events", .null)
-        try field("event_lines", .null)
-        try field("event_lines_dropped", .null)
-        try field("event_lines_invalid", .null)
+        try field("events", events.map { .events($0) } ?? .null)
+        try field("event_lines", ReportField(events?.lineCount))
+        try field("event_lines_dropped", ReportField(events?.droppedCount))
+        try field("event_lines_invalid", ReportField(events?.invalidCount))
         try field("user_ms", .number(usage.user.milliseconds))
         try field("system_ms", .number(usage.system.milliseconds))
         try field("max_rss_bytes", .number(usage.maxResidentBytes))

@@ -62,6 +62,10 @@ extension JSONCore {
                 close("}")
             }
             close("]")
+        case .events(let events):
+            open("[")
+            for event in events { unsafe json(event.bytes) }
+            close("]")
         }
     }
 }
@@ -69,9 +73,9 @@ extension JSONCore {
 /// The same keys and values for a host's own encoder; kept bytes as text.
 extension Report: Encodable {
     public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Key.self)
+        var container = encoder.container(keyedBy: ReportKey.self)
         try forEachField { (name, field) throws(any Error) in
-            let key = Key(stringValue: name)
+            let key = ReportKey(stringValue: name)
             switch field {
             case .null: try container.encodeNil(forKey: key)
             case .bool(let bool): try container.encode(bool, forKey: key)
@@ -82,16 +86,18 @@ extension Report: Encodable {
             case .numbers(let numbers): try container.encode(numbers, forKey: key)
             case .problem(let problem): try container.encode(problem, forKey: key)
             case .holders(let holders): try container.encode(holders, forKey: key)
+            case .events(let events): try container.encode(Array(events), forKey: key)
             }
         }
     }
+}
 
-    private struct Key: CodingKey {
-        let stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
+/// A key by its name.
+struct ReportKey: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
 }
 
 extension Report.Problem: Encodable {

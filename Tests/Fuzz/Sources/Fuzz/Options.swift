@@ -43,7 +43,7 @@ struct OptionModel {
         ("max-output", nil), ("max-stdout", nil), ("max-stderr", nil), ("keep", nil), ("cut", nil),
         ("encode", nil), ("report", nil), ("idle-timeout", nil), ("drain-grace", nil), ("background", nil),
         ("kill-method", nil), ("cpu-time", nil), ("memory", nil), ("file-size", nil), ("open-files", nil),
-        ("processes", nil), ("register", nil), ("sweep", nil),
+        ("processes", nil), ("register", nil), ("sweep", nil), ("events", nil), ("max-event", nil),
     ]
     private static let flags = ["help", "notice", "live", "clear-env", "progress", "supervise", "version"]
 
@@ -118,12 +118,15 @@ struct OptionModel {
 
     private static func isGood(_ name: String, _ value: [UInt8]) -> Bool {
         switch name {
-        case "max-output", "max-stdout", "max-stderr", "memory", "file-size": ValueModel.size(value) != nil
+        case "max-output", "max-stdout", "max-stderr", "max-event", "memory", "file-size":
+            ValueModel.size(value) != nil
         case "timeout", "idle-timeout", "kill-after", "drain-grace", "cpu-time":
             ValueModel.duration(value) != nil
         case "open-files", "processes": ValueModel.count(value) != nil
         case "signal": ValueModel.signal(value) != nil
         case "register", "sweep": !value.isEmpty
+        case "events":
+            value.split(separator: 0x2C, omittingEmptySubsequences: false).allSatisfy { !$0.isEmpty }
         case "env": value.dropFirst().contains(0x3D) && value[0] != 0x3D
         case "report":
             value.starts(with: "fd:".utf8)
@@ -169,6 +172,8 @@ struct OptionModel {
         let cap = size("max-output") ?? 8_388_608
         same("max-stdout", options.limits.stdoutBytes, size("max-stdout") ?? cap)
         same("max-stderr", options.limits.stderrBytes, size("max-stderr") ?? cap)
+        let events = values["events"].map { _ in size("max-event") ?? 67_108_864 }
+        same("max-event", options.events?.maxBytes, events)
         same("memory", options.command.resources.memory, size("memory"))
         same("file-size", options.command.resources.fileSize, size("file-size"))
         same("open-files", options.command.resources.openFiles, size("open-files"))

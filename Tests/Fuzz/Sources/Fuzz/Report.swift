@@ -72,6 +72,7 @@ extension Feed {
             command: words(), outcome: outcome, termination: flag() && outcome != plain ? nil : termination,
             error: outcome == .failed ? problem : nil, startedAt: timestamp(),
             duration: .nanoseconds(Int64(number() & .max)), stdout: capture(eof: !isHeld), stderr: capture(),
+            events: nil,
             usage: Report.Usage(
                 user: .microseconds(Int64(word())), system: .nanoseconds(Int64(number() & .max)),
                 maxResidentBytes: number() & .max, maxResidentFloor: number() & .max),
