@@ -45,10 +45,13 @@ import CDrain
                             argv: argv, envp: variables == nil ? nil : envp, directory: path[0],
                             input: input.descriptor, rlimits: limits.baseAddress,
                             rlimit_count: limits.count, keep: keep, pipe_size: pipeSize,
-                            shares_output: sharesOutput,
-                            remote: means.supervisor != nil, leaves_background: leavesBackground,
-                            events: events?.raw,
-                            means: means.raw)
+                            shares_output: sharesOutput, remote: means.supervisor != nil,
+                            leaves_background: leavesBackground, events: events?.raw, means: means.raw)
+                        let error = unsafe drain_spawn(&spec, &child, &failure)
+                        guard error != 0, failure.stage == DRAIN_STAGE_CGROUP, means.forgoCgroup() else {
+                            return error
+                        }
+                        unsafe spec.means = means.raw
                         return unsafe drain_spawn(&spec, &child, &failure)
                     }
                 }

@@ -5,9 +5,9 @@ import CDrain
 /// It owns the temporary cgroup, if there is one: removed by `dismiss`, or at the latest when this goes.
 package final class Means {
     /// The strongest of them.
-    package let method: Report.KillMethod
+    package private(set) var method: Report.KillMethod
     /// The number that the command's processes bear; 0 for none.
-    package let marker: UInt64
+    package private(set) var marker: UInt64
     /// The same, where there is no marker: told to a registry, and not looked for by the run itself.
     package private(set) var badge: UInt64 = 0
     /// The program has adopted orphans, and has no children but this command's tree: the kernel says when
@@ -15,14 +15,17 @@ package final class Means {
     let isSubreaper: Bool
     /// Nil when there is none, or it could not be joined.
     private(set) var cgroup: Cgroup?
+    /// What the run makes do with when the cgroup cannot be joined; nil where it was asked for by name.
+    private let instead: Report.KillMethod?
     /// The drain-run that supervises.
     let supervisor: OSString?
 
     package init(
-        _ method: Report.KillMethod, cgroup: Cgroup? = nil, isSubreaper: Bool = false,
-        supervisor: OSString? = nil
+        _ method: Report.KillMethod, cgroup: Cgroup? = nil, or instead: Report.KillMethod? = nil,
+        isSubreaper: Bool = false, supervisor: OSString? = nil
     ) {
         self.method = method
+        self.instead = instead
         self.supervisor = supervisor
         self.cgroup = cgroup
         self.isSubreaper = isSubreaper
@@ -35,7 +38,7 @@ package final class Means {
         case .automatic, .sweep: self.init(.sweep)
         case .strongest:
             let cgroup = try? Cgroup()
-            self.init(cgroup == nil ? .sweep : .cgroup, cgroup: cgroup)
+            self.init(cgroup == nil ? .sweep : .cgroup, cgroup: cgroup, or: .sweep)
         case .cgroup: self.init(.cgroup, cgroup: try Cgroup())
         case .supervisor(let program): self.init(.supervisor, supervisor: program)
         case .group: self.init(.group)
@@ -50,6 +53,16 @@ package final class Means {
     /// Before the command is started.
     func takeBadge() {
         if marker == 0 { badge = drain_marker() }
+    }
+
+    /// The kernel does not let the command into the cgroup (one that is not of the type domain, a filter of
+    /// system calls). False where the run cannot do without.
+    func forgoCgroup() -> Bool {
+        guard let instead, cgroup != nil else { return false }
+        cgroup = nil
+        method = instead
+        if instead == .sweep { marker = drain_marker() }
+        return true
     }
 
     /// Nil where nobody lives in the cgroup, or there is none; else how many do when they have been killed.

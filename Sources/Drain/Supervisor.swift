@@ -58,7 +58,7 @@ package enum Supervisor {
         case nil:
             // Who is to live on is better not in a cgroup that is to be removed.
             if !leavesBackground, let cgroup = try? Cgroup() {
-                return Means(.cgroup, cgroup: cgroup, isSubreaper: true)
+                return Means(.cgroup, cgroup: cgroup, or: .supervisor, isSubreaper: true)
             }
             return Means(.supervisor, isSubreaper: true)
         case .cgroup: return Means(.cgroup, cgroup: try Cgroup())
@@ -72,7 +72,7 @@ package enum Supervisor {
     private static func alone(_ means: Means) -> Means {
         let isSubreaper = drain_adopt_orphans() == 0
         if means.method == .supervisor, !isSubreaper { return Means(.sweep) }
-        return Means(means.method, cgroup: means.cgroup, isSubreaper: isSubreaper)
+        return Means(means.method, cgroup: means.cgroup, or: .sweep, isSubreaper: isSubreaper)
     }
 }
 

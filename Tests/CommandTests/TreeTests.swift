@@ -55,4 +55,39 @@ import Testing
         }
         tree.letGo()
     }
+
+    /// A cgroup that processes of a cgroup made below it cannot be born into; nil where none can be made.
+    private func threadedCgroup() -> String? {
+        let mounts = text(ofProc: "/proc/mounts").split(separator: "\n").map { $0.split(separator: " ") }
+        guard let mount = mounts.first(where: { $0.count > 2 && $0[2] == "cgroup2" })?[1] else { return nil }
+        let path = "\(mount)/drain-tests-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        guard mkdir(path, 0o755) == 0 else { return nil }
+        let type = open(path + "/cgroup.type", O_WRONLY | O_CLOEXEC)
+        defer { close(type) }
+        if write(type, "threaded", 8) == 8 { return path }
+        rmdir(path)
+        return nil
+    }
+
+    @Test func `Where a cgroup cannot be joined, the supervisor does alone, unless the cgroup was asked for`()
+        throws
+    {
+        // Without a cgroup of version 2 that may be written to there is nothing to fall back from.
+        guard let cgroup = threadedCgroup() else { return }
+        defer { rmdir(cgroup) }
+        func start(_ method: String) throws -> Finished {
+            try Running(
+                "/bin/sh",
+                [
+                    "-c",
+                    "echo 0 >$1/cgroup.procs && exec $2 --kill-method $3 -- sh -c 'sleep 600 & echo kept'",
+                    "sh", cgroup, Programs.drainRun, method,
+                ]
+            ).finish()
+        }
+        let report = try start("auto").report
+        #expect(report.text("stdout") == "kept\n" && report.text("kill_method") == "supervisor")
+        let refused = try start("cgroup")
+        #expect(refused.code == 125 && refused.stdout.isEmpty && refused.stderr.contains("cgroup"))
+    }
 }
