@@ -186,4 +186,11 @@ import Testing
         #expect(finished.code == 0)
         #expect(try ReportView(file: place["report"]).number("stdout_bytes_kept") == 100_000)
     }
+
+    @Test func `Started with SIGCHLD ignored, it still learns how the command ended`() throws {
+        let script = "trap '' CHLD; exec $1 -- sh -c 'sleep 600 & exit 3'"
+        let finished = try Running("/bin/sh", ["-c", script, "sh", Programs.drainRun]).finish()
+        let report = try finished.report
+        #expect(finished.code == 3 && report.text("outcome") == "exited" && report.hasKilled)
+    }
 }
