@@ -47,7 +47,17 @@ int buffer_space(const struct buffer *b, size_t limit, struct iovec runs[3]) {
     return count;
 }
 
+// What is filled past a mebibyte is likely to be filled further: in large pages (madvise(2)) that
+// takes a five-hundredth of the faults. Small output keeps to small pages, and never is more
+// resident than was mapped. Refused, it changes nothing.
+static void expect_more(struct buffer *b, size_t before, size_t after) {
+    const size_t much = 1 << 20;
+    if (before < much && after >= much && b->mapped > 2 * much)
+        madvise(b->base, b->mapped, MADV_HUGEPAGE);
+}
+
 void buffer_filled(struct buffer *b, size_t count) {
+    size_t before = b->head_length + b->tail_length;
     size_t head = b->head_size - b->head_length;
     if (head > count) head = count;
     b->head_length += head;
@@ -59,6 +69,7 @@ void buffer_filled(struct buffer *b, size_t count) {
         b->tail_start += over;
         if (b->tail_start >= b->tail_size) b->tail_start -= b->tail_size;
     }
+    expect_more(b, before, b->head_length + b->tail_length);
 }
 
 void buffer_gap(struct buffer *b) {
