@@ -56,6 +56,9 @@ final class Job: @unchecked Sendable {
             }
         }
 
+        /// Behind whatever was done before the last `move`.
+        func leave() { state.withLock { _ in } }
+
         func move(_ job: Job?, to loop: Loop? = nil) {
             state.withLock { ($0.job, $0.loop) = (job, loop) }
         }

@@ -93,6 +93,8 @@ public final class Runner: Sendable {
         } onCancel: {
             place.cancel()
         }
+        // A continuation orders what was done before it and after it; ThreadSanitizer sees that by a lock only.
+        place.leave()
         return try result.get()
     }
 
