@@ -260,14 +260,13 @@ static inline struct drain_text_step write(struct writer w, bool escaping) {
     const uint8_t *run = start;
     while (w.p < w.stop && w.limit - w.out >= ROOM) {
         if (!write_some(&w, escaping)) run = w.p;
-        if (w.p - run < LONG) continue;
-        // To be handed on whole. At the very start it would be found again, and again come to
-        // nothing.
-        if (run > start) {
-            w.out -= w.p - run;
-            w.p = run;
-        }
-        break;
+        if (w.p - run >= LONG) break;
+    }
+    // Perhaps to be handed on whole. At the very start it would be found again, and again come to
+    // nothing.
+    if (run > start && w.p < w.stop) {
+        w.out -= w.p - run;
+        w.p = run;
     }
     return (struct drain_text_step){(size_t)(w.p - start), (size_t)(w.out - out)};
 }

@@ -6,7 +6,9 @@ import CDrain
     typealias Sink = (UnsafeRawBufferPointer) -> Bool
 
     private let sink: Sink
+    /// Behind its capacity there is room for the core to write text to.
     private let buffer: UnsafeMutableRawBufferPointer
+    private let capacity: Int
     private var used = 0
     private var needsComma = false
     private var isBroken = false
@@ -16,7 +18,8 @@ import CDrain
 
     init(capacity: Int, sink: @escaping Sink) {
         unsafe self.sink = sink
-        unsafe buffer = .allocate(byteCount: max(DRAIN_TEXT_ROOM, capacity), alignment: 64)
+        self.capacity = max(64, capacity)
+        unsafe buffer = .allocate(byteCount: self.capacity + DRAIN_TEXT_ROOM, alignment: 64)
     }
 
     deinit {
@@ -27,6 +30,15 @@ import CDrain
         guard used > 0 else { return }
         unsafe hand(UnsafeRawBufferPointer(rebasing: buffer[..<used]))
         used = 0
+    }
+
+    /// Hands on what is full, and keeps the little that is beyond it.
+    private mutating func flushOverrun() {
+        guard used >= capacity else { return }
+        let full = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<capacity])
+        unsafe hand(UnsafeRawBufferPointer(full))
+        used -= capacity
+        unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[capacity..<capacity + used]))
     }
 
     private mutating func hand(_ bytes: UnsafeRawBufferPointer) {
@@ -147,12 +159,12 @@ import CDrain
             unsafe copy(UnsafeRawBufferPointer(rebasing: bytes[index..<index + run]))
             index += run
             if index == end { break }
-            room(DRAIN_TEXT_ROOM)
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[used...])
             let step = unsafe drain_text_write(
                 base, index, end, escaping, rest.baseAddress!.assumingMemoryBound(to: UInt8.self), rest.count)
             index += step.taken
             used += step.written
+            flushOverrun()
         }
     }
 
@@ -169,9 +181,9 @@ import CDrain
         if needsComma { byte(UInt8(ascii: ",")) }
     }
 
-    /// Makes sure of `count` free bytes, which must not be more than the buffer has.
+    /// Makes sure of `count` free bytes, which must not be more than the capacity.
     private mutating func room(_ count: Int) {
-        if unsafe buffer.count - used < count { flush() }
+        if capacity - used < count { flush() }
     }
 
     private mutating func put(_ byte: UInt8) {
@@ -198,8 +210,8 @@ import CDrain
         }
         var rest = unsafe bytes
         while rest.count > 0 {
-            unsafe room(min(rest.count, buffer.count))
-            let count = unsafe min(rest.count, buffer.count - used)
+            room(min(rest.count, capacity))
+            let count = min(rest.count, capacity - used)
             unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[used..<used + count])
                 .copyMemory(from: UnsafeRawBufferPointer(rebasing: rest[..<count]))
             used += count
