@@ -13,7 +13,7 @@ struct Failure: Error, CustomStringConvertible {
 
 /// The sets of measurements that can be asked for.
 enum Suite: String, CaseIterable {
-    case bulk, tiny, latency, memory, events
+    case bulk, tiny, latency, memory, events, json
 
     var about: String {
         switch self {
@@ -21,6 +21,7 @@ enum Suite: String, CaseIterable {
         case .tiny: "a child that writes 100 bytes at a time, past the cap"
         case .latency: "start to end of true"
         case .events: "a few events out of a long transcript in NDJSON"
+        case .json: "a long text written as JSON, plain or not"
         case .memory: "peak resident size of whoever drains"
         }
     }
@@ -32,6 +33,7 @@ enum Suite: String, CaseIterable {
         case .latency: [latencyGroup(tools)]
         case .memory: [memoryGroup(tools)]
         case .events: [eventsGroup(tools)]
+        case .json: [jsonGroup(tools)]
         }
     }
 }

@@ -46,16 +46,20 @@ enum UTF8Scan {
         return 0
     }
 
-    /// The first place at or after `start` where a byte is not ASCII, or the end.
-    static func skipASCII(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
-        var index = start
-        let count = bytes.count
-        while index + 32 <= count {
-            let chunk = unsafe bytes.loadUnaligned(fromByteOffset: index, as: SIMD4<UInt64>.self)
-            if (chunk & SIMD4(repeating: 0x8080_8080_8080_8080)) != .zero { break }
-            index += 32
+    /// How many bytes at the end are the start of what may be a sequence.
+    static func unfinished(_ bytes: Slice<UnsafeRawBufferPointer>) -> Int {
+        var index = unsafe bytes.endIndex
+        // Its lead is one of the last three.
+        while unsafe index > max(bytes.startIndex, bytes.endIndex - 3) {
+            index -= 1
+            let byte = unsafe bytes[index]
+            if byte < 0x80 { break }
+            if byte < 0xC0 { continue }
+            if case .unfinished = unsafe step(at: index, in: bytes.base) {
+                return unsafe bytes.endIndex - index
+            }
+            break
         }
-        while index < count, unsafe bytes[index] < 0x80 { index += 1 }
-        return index
+        return 0
     }
 }

@@ -76,6 +76,53 @@ struct TextTests {
         }
     }
 
+    /// Runs long and short, of bytes that need no change, of those that do, and of any bytes at all.
+    static func patchwork(_ dice: inout Dice) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for _ in 0..<dice.roll(1...6) {
+            let length = dice.pick([1, 20, 300, 3000, 20_000])
+            switch dice.roll(0...4) {
+            case 0: bytes += repeatElement(0x78, count: length)
+            case 1: for _ in 0..<length / 3 { bytes += Array(dice.pick(["天", "é", "😀", "x"]).utf8) }
+            case 2: for _ in 0..<length { bytes.append(UInt8(dice.roll(0...255))) }
+            case 3: bytes += dice.text(of: min(length, 500), illFormed: dice.pick([0, 5, 90]))
+            default: bytes += Array("a line\n\"and another\"\t".utf8)
+            }
+        }
+        return bytes
+    }
+
+    @Test("long texts of any kinds through a buffer of any size")
+    func longTexts() throws {
+        var dice = Dice(seed: 11)
+        for _ in 0..<150 {
+            let bytes = Self.patchwork(&dice)
+            let expected = String(decoding: bytes, as: UTF8.self)
+            let kept = capture(
+                bytes, .init(cap: bytes.count, keep: .both, cut: .byte, notice: false),
+                seam: dice.roll(0...bytes.count))
+            let text = json(capacity: dice.pick([64, 100, 1000, 1 << 16])) { $0.value(kept, as: .text) }
+            #expect(try Array(#require(try unfragmented(text)).utf8) == Array(expected.utf8))
+            #expect(kept.isValidUTF8 == (String(validating: bytes, as: UTF8.self) != nil))
+        }
+    }
+
+    @Test("what is JSON already is repaired and otherwise left as it is")
+    func repairedJSON() {
+        var dice = Dice(seed: 12)
+        for _ in 0..<150 {
+            let bytes = Self.patchwork(&dice) + [0x22]
+            var written: [UInt8] = []
+            var core = JSONCore(capacity: dice.pick([64, 100, 1 << 16])) { piece in
+                written += piece
+                return true
+            }
+            bytes.withUnsafeBytes { core.json($0) }
+            core.flush()
+            #expect(written == Array(String(decoding: bytes, as: UTF8.self).utf8))
+        }
+    }
+
     @Test("a whole cut by characters of valid text is valid text", arguments: Limits.Keep.allCases)
     func validStaysValid(keep: Limits.Keep) {
         var dice = Dice(seed: 7)

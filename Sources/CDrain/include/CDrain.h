@@ -623,6 +623,34 @@ struct drain_event_log drain_events_look(const struct drain_events *events);
 
 void drain_events_close(struct drain_events *_Nullable events);
 
+// 13. Text ---------------------------------------------------------------------------------
+//
+// Bytes that should be UTF-8 on their way into a JSON string. A stretch is read from the place
+// `from` on, where no sequence must go on that was begun before; those of its bytes that are before
+// it are looked at, too. A sequence that is cut off by `end` counts as ill-formed.
+
+/// How many of bytes[from..<end] are sure to be well-formed and, when `escaping`, free of control
+/// characters, quotes and backslashes. There may be a few more, but for at most 63 bytes before
+/// `end`; no sequence is cut. Pure.
+size_t drain_text_skip(const uint8_t *bytes, size_t from, size_t end, bool escaping);
+
+/// What `drain_text_write` did.
+struct drain_text_step {
+    size_t taken;   ///< bytes of the stretch
+    size_t written; ///< bytes of `out`
+};
+
+/// The least `room` that `drain_text_write` does something with.
+static const size_t DRAIN_TEXT_ROOM = 64;
+
+/// Writes bytes[from..<end] to `out`, which has `room` bytes and is used up to the last, with a
+/// U+FFFD for each maximal subpart of what is ill-formed and, when `escaping`, with what JSON wants
+/// escaped. Takes at least one byte. Stops for want of room, and before or in what is long and
+/// needs no change: that is for `drain_text_skip`. Bytes of `out` behind those written may be
+/// changed.
+struct drain_text_step drain_text_write(const uint8_t *bytes, size_t from, size_t end,
+                                        bool escaping, uint8_t *out, size_t room);
+
 #if defined(__clang__)
 #pragma clang assume_nonnull end
 #endif

@@ -1,3 +1,5 @@
+import CDrain
+
 /// UTF-8 that comes in several stretches, as if they were one: keeps the start of a sequence that a
 /// stretch ended in until the next one tells what it is.
 struct UTF8Repair {
@@ -47,9 +49,12 @@ struct UTF8Repair {
         } replacement: {
             valid = false
         }
-        while valid {
-            index = unsafe UTF8Scan.skipASCII(bytes, from: index)
-            if index == bytes.count { break }
+        guard valid, let base = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
+            return valid
+        }
+        index += unsafe drain_text_skip(base, index, bytes.count, false)
+        // The few bytes behind that, or those that show why it ended.
+        while valid, index < bytes.count {
             switch unsafe UTF8Scan.step(at: index, in: bytes) {
             case .wellFormed(let length): index += length
             case .illFormed: valid = false
