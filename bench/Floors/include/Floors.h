@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Runs a command with a pipe for each stream: the first `cap` bytes of standard output are read into
-// `room`, the rest is spliced away. Standard error is thrown away. Returns 0 or an errno value;
-// ECHILD where the command failed.
+// Runs a command with a pipe for each stream: the first `cap` bytes of standard output are read
+// into `room`, the rest is spliced away. Standard error is thrown away. Returns 0 or an errno
+// value; ECHILD where the command failed.
 int floor_run(char *const argv[], char *room, size_t cap, uint64_t *seen);
 
 // `count` of the command at once under one poll(2) loop, what they print read into one reused
