@@ -32,9 +32,12 @@ func spawnGroup(_ tools: Tools) -> Group {
         goals: [Goal(.wall, by: floor, most: 1.1), Goal(.wall, of: large, by: small, most: 1.1)])
 }
 
+/// Removed at the end of bench.
+let ownTrue = NSTemporaryDirectory() + "/drain-bench-true.\(getpid())"
+
 /// Built here where there is a C compiler and a static C library.
 private func staticTrue(_ tools: Tools) -> (path: String, kind: String) {
-    let path = NSTemporaryDirectory() + "/drain-bench-true.\(getpid())"
+    let path = ownTrue
     let line = "echo 'int main(void) { return 0; }' | clang -static -O1 -x c -o \(path) - 2>/dev/null"
     guard outputText("sh", "-c", line) != nil else {
         return (tools.trueProgram, "no static true could be built here: the system's, which loads libraries")

@@ -22,6 +22,7 @@ do {
             }
         }
         tools.python?.stop()
+        unlink(ownTrue)
         if let file = options.jsonFile { try Record(tools, results).write(to: file) }
         if let directory = options.charts { try Chart.write(results, to: directory) }
         exit(results.contains { $0.hasFailed } ? 1 : 0)
