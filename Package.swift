@@ -43,8 +43,16 @@ let package = Package(
         .executableTarget(
             name: "drain-host", dependencies: ["Drain"], path: "Tests/Host",
             swiftSettings: [.treatAllWarnings(as: .error)]),
+        // What plain C does for the same work.
+        .target(
+            name: "Floors", path: "bench/Floors",
+            cSettings: [
+                .define("_GNU_SOURCE"), .enableWarning("all"), .enableWarning("extra"),
+                .treatAllWarnings(as: .error),
+            ]),
         .executableTarget(
-            name: "bench", dependencies: ["Drain", "drain-run", "misbehave"], path: "bench",
+            name: "bench", dependencies: ["Drain", "Floors", "drain-run", "misbehave"], path: "bench",
+            exclude: ["Floors"],
             swiftSettings: [.treatAllWarnings(as: .error)]),
         // Many runs in one process, and what they leave in it.
         .executableTarget(

@@ -2,13 +2,16 @@ import Drain
 import Foundation
 
 /// Those that run a command which prints more than is kept, and throw the rest away.
-func drainGroup(_ name: String, count: Int, block: Int, _ tools: Tools) -> Group {
+func drainGroup(
+    _ name: String, count: Int, block: Int, goals: [Goal], cap: Int = 1 << 20, _ tools: Tools
+) -> Group {
     let writer = [tools.misbehave, "write", "\(count)", "\(block)"]
-    let work = DrainWork(writer: writer, count: count, cap: 1 << 20)
+    let work = DrainWork(writer: writer, count: count, cap: cap)
     var contenders = [
         Contender(name: "drain-run") { try work.drainRun(tools.drainRun.path) },
         Contender(name: "library, runBlocking") { try work.library() },
         Contender(name: "| cat >/dev/null") { try work.cat() },
+        Contender(name: "C, poll and splice") { try work.floor() },
         Contender(name: "Foundation Process, read loop") { try work.foundation() },
     ]
     var notes = [
@@ -16,15 +19,31 @@ func drainGroup(_ name: String, count: Int, block: Int, _ tools: Tools) -> Group
         "drain-run's CPU is known to 2 ms: a report tells the command's in whole milliseconds",
     ]
     if let python = tools.python {
-        contenders.insert(Contender(name: "Python, 2 capped threads") { try work.python(python) }, at: 3)
+        contenders.insert(Contender(name: "Python, 2 capped threads") { try work.python(python) }, at: 4)
         notes.append("Python runs already and measures itself; it and Foundation read by 64 KiB")
     } else {
         notes.append("no python3 here")
     }
     return Group(
-        name: name, title: "\(size(count)) by \(size(block)), 1 MiB kept", rounds: 5, contenders: contenders,
+        name: name, title: "\(size(count)) by \(size(block)), cap \(size(cap))", rounds: tools.quick ? 1 : 5,
+        contenders: contenders,
         columns: [.figure(.wall), .median(.rate), .figure(.cpu), .ratio(.wall), .ratio(.cpu)],
-        subject: "drain-run", notes: notes)
+        subject: "drain-run", notes: notes, goals: goals)
+}
+
+/// Only the end of much is kept.
+func tailGroup(_ tools: Tools) -> Group {
+    let count = tools.quick ? 512 << 20 : 4 << 30
+    let work = DrainWork(
+        writer: [tools.misbehave, "write", "\(count)", "65536"], count: count, cap: 64 << 10, keep: "tail")
+    return Group(
+        name: "tail", title: "\(size(count)) by 64 KiB, the last 64 KiB kept", rounds: tools.quick ? 1 : 5,
+        contenders: [
+            Contender(name: "drain-run") { try work.drainRun(tools.drainRun.path) },
+            Contender(name: "| cat >/dev/null") { try work.cat() },
+        ],
+        columns: [.figure(.wall), .median(.rate), .figure(.cpu), .ratio(.wall), .ratio(.cpu)],
+        subject: "drain-run", goals: [Goal(.wall, by: "| cat >/dev/null", most: 0.85)])
 }
 
 func size(_ bytes: Int) -> String {
@@ -39,6 +58,7 @@ private struct DrainWork {
     let writer: [String]
     let count: Int
     let cap: Int
+    var keep = "head"
 
     private func sample(wall: Double, cpu: Double) -> Sample {
         [.wall: wall * 1000, .cpu: cpu * 1000, .rate: Double(count) / wall / 1e9]
@@ -53,7 +73,8 @@ private struct DrainWork {
         let pipe = try CloseOnExecPipe()
         let start = now()
         let child = try Spawned(
-            [path, "--max-output", "\(cap)", "--encode", "none", "--"] + writer, stdout: pipe.writing)
+            [path, "--max-output", "\(cap)", "--keep", keep, "--encode", "none", "--"] + writer,
+            stdout: pipe.writing)
         pipe.closeWriting()
         var data = Data()
         while pipe.readSome(into: &data) {}
@@ -71,6 +92,14 @@ private struct DrainWork {
         let result = sample(wall: now() - start, cpu: ownCPU() - cpu)
         guard report.exitCode == 0 else { throw Failure("the command: \(report.outcome)") }
         try check(report.stdout.totalCount, kept: report.stdout.keptCount)
+        return result
+    }
+
+    func floor() throws -> Sample {
+        let (start, cpu) = (now(), ownCPU())
+        let seen = try Floor.shared.run(writer, cap: cap)
+        let result = sample(wall: now() - start, cpu: ownCPU() - cpu)
+        try check(seen)
         return result
     }
 

@@ -6,6 +6,12 @@ enum Metric: String, CaseIterable {
     case rate = "gigabytes_per_second"
     case cpu = "drainer_cpu_ms"
     case resident = "peak_resident_mib"
+    case share = "cpu_percent_of_a_core"
+    case threads
+    case each = "kib_each"
+    case usual = "round_trip_median_ms"
+    case rare = "round_trip_p99_ms"
+    case first = "first_byte_after_pause_ms"
 
     var heading: String {
         switch self {
@@ -13,6 +19,12 @@ enum Metric: String, CaseIterable {
         case .rate: "GB/s"
         case .cpu: "drainer's CPU ms"
         case .resident: "peak MiB"
+        case .share: "CPU %"
+        case .threads: "threads"
+        case .each: "KiB each"
+        case .usual: "p50 ms"
+        case .rare: "p99 ms"
+        case .first: "first byte ms"
         }
     }
 
@@ -22,6 +34,7 @@ enum Metric: String, CaseIterable {
         case .rate: "GB/s"
         case .cpu: "CPU"
         case .resident: "peak"
+        case .share, .threads, .each, .usual, .rare, .first: heading
         }
     }
 }
@@ -57,6 +70,7 @@ struct Group {
     var baseline: String?
     /// What a reader of the table must know.
     var notes: [String] = []
+    var goals: [Goal] = []
 
     /// Each round runs every contender once, so that whatever else the machine does meanwhile
     /// meets all of them alike.

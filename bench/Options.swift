@@ -13,12 +13,19 @@ struct Failure: Error, CustomStringConvertible {
 
 /// The sets of measurements that can be asked for.
 enum Suite: String, CaseIterable {
-    case bulk, tiny, latency, memory, events, json
+    case bulk, tiny, capture, tail, latency, spawn, kept, burst, quiet, pingpong, memory, events, json
 
     var about: String {
         switch self {
         case .bulk: "a child that writes much by 64 KiB, past the cap"
         case .tiny: "a child that writes 100 bytes at a time, past the cap"
+        case .capture: "a child that writes 100 bytes at a time, all kept"
+        case .tail: "a child that writes much, of which the end is kept"
+        case .spawn: "the library against posix_spawn in C, and from a large parent"
+        case .kept: "8 MiB, all kept"
+        case .burst: "many children at once that print 1 KiB each"
+        case .quiet: "many children at once that print ten lines a second"
+        case .pingpong: "what looking away adds to the answers of a child"
         case .latency: "start to end of true"
         case .events: "a few events out of a long transcript in NDJSON"
         case .json: "a long text written as JSON, plain or not"
@@ -28,8 +35,36 @@ enum Suite: String, CaseIterable {
 
     func groups(_ tools: Tools) -> [Group] {
         switch self {
-        case .bulk: [drainGroup("bulk", count: tools.quick ? 512 << 20 : 4 << 30, block: 64 << 10, tools)]
-        case .tiny: [drainGroup("tiny", count: tools.quick ? 20_000_000 : 100_000_000, block: 100, tools)]
+        case .bulk:
+            [
+                drainGroup(
+                    "bulk", count: tools.quick ? 512 << 20 : 4 << 30, block: 64 << 10,
+                    goals: [
+                        Goal(.wall, by: "| cat >/dev/null", most: 0.75),
+                        Goal(.wall, by: "C, poll and splice", most: 1.03),
+                    ], tools)
+            ]
+        case .tiny:
+            [
+                drainGroup(
+                    "tiny", count: tools.quick ? 20_000_000 : 100 << 20, block: 100,
+                    goals: [
+                        Goal(.wall, by: "| cat >/dev/null", most: 0.6),
+                        Goal(.cpu, by: "| cat >/dev/null", most: 0.05),
+                    ], tools)
+            ]
+        case .capture:
+            [
+                drainGroup(
+                    "capture", count: tools.quick ? 20_000_000 : 100 << 20, block: 100,
+                    goals: [Goal(.cpu, by: "| cat >/dev/null", most: 0.3)], cap: 256 << 20, tools)
+            ]
+        case .tail: [tailGroup(tools)]
+        case .spawn: [spawnGroup(tools)]
+        case .kept: [keptGroup(tools)]
+        case .burst: [burstGroup(tools)]
+        case .quiet: [quietGroup(tools)]
+        case .pingpong: [pingPongGroup(tools)]
         case .latency: [latencyGroup(tools)]
         case .memory: [memoryGroup(tools)]
         case .events: [eventsGroup(tools)]
@@ -47,6 +82,7 @@ struct BenchOptions {
     var builds = true
     var drainRun: String?
     var jsonFile: String?
+    var charts: String?
 
     static let help = """
         Usage: swift run -c release bench [OPTION]...
@@ -57,6 +93,7 @@ struct BenchOptions {
           --only NAME       this set only (repeatable)
           --list            the sets there are
           --json FILE       also write every figure, the machine and the versions to FILE
+          --charts DIR      also draw the medians of each set as SVG, into DIR
           --drain-run PATH  measure this drain-run
           --no-build        measure the drain-run next to bench; without this and without
                             --drain-run, one is built as for installing, statically linked
@@ -78,6 +115,7 @@ struct BenchOptions {
             case "--only": only.append(try Self.suite(try value()))
             case "--list": errand = .list
             case "--json": jsonFile = try value()
+            case "--charts": charts = try value()
             case "--drain-run": drainRun = try value()
             case "--no-build": builds = false
             case "--help", "-h": errand = .help

@@ -54,7 +54,7 @@ final class PythonServer {
     }
 
     static let script = #"""
-        import json, os, subprocess, sys, threading, time
+        import asyncio, json, os, subprocess, sys, threading, time
 
         def drain(arguments, cap):
             child = subprocess.Popen(
@@ -76,7 +76,20 @@ final class PythonServer {
             done = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True)
             return done.returncode, len(done.stdout) + len(done.stderr)
 
-        verbs = {"drain": drain, "run": run}
+        async def one(arguments):
+            child = await asyncio.create_subprocess_exec(
+                *arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            out, err = await child.communicate()
+            return child.returncode, len(out) + len(err)
+
+        async def gathered(arguments, count):
+            done = await asyncio.gather(*(one(arguments) for _ in range(count)))
+            return max(code for code, _ in done), sum(size for _, size in done)
+
+        def many(arguments, count):
+            return asyncio.run(gathered(arguments, count))
+
+        verbs = {"drain": drain, "run": run, "many": many}
         if sys.argv[1] == "serve":
             for line in sys.stdin:
                 request = json.loads(line)

@@ -32,6 +32,7 @@ struct Record {
             "subject": result.group.subject,
             "baseline": result.group.baseline as Any? ?? NSNull(),
             "notes": result.group.notes,
+            "goals": result.verdicts,
             "rows": result.series.map { row($0, result) },
         ]
     }

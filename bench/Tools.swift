@@ -23,6 +23,9 @@ struct Tools {
         drainRun = try DrainRun(options, beside: directory)
         print("drain-run: \(drainRun.kind), \(drainRun.path)")
         for machine in Machine.facts { print("\(machine.0): \(machine.1)") }
+        for name in ["pv", "go", "node"] {
+            print("\(name): \(findProgram(name) == nil ? "not installed" : "not measured")")
+        }
         if let python { print("Python: \(python.version)") }
         print("Drain/this: the ratio of the medians, then the median of the ratios of each round;")
         print("below 1, drain-run needs less")

@@ -3,6 +3,7 @@
 import Foundation
 
 if let peer = MemoryPeer.asked() { exit(peer.run()) }
+if let errand = OwnErrand.asked() { exit(errand()) }
 
 do {
     let options = try BenchOptions(CommandLine.arguments.dropFirst())
@@ -16,11 +17,14 @@ do {
                 print("\n\(group.name): \(group.title)")
                 let result = group.run()
                 print(Table(result).text)
+                if !tools.quick { for line in result.verdicts { print("  " + line) } }
                 return result
             }
         }
         tools.python?.stop()
+        unlink(ownTrue)
         if let file = options.jsonFile { try Record(tools, results).write(to: file) }
+        if let directory = options.charts { try Chart.write(results, to: directory) }
         exit(results.contains { $0.hasFailed } ? 1 : 0)
     }
 } catch {

@@ -15,6 +15,7 @@ enum {
     WORTHWHILE = 16 << 10, // a find that is worth waking up for
     TRICKLE = 2 << 10,     // a piece of which the next is better not waited for
     FEW_LOOKS = 4,         // small finds in a row before we look away
+    ANSWER = 512,          // so little in a whole rest is somebody's who waits for an answer
 };
 
 static const int64_t REST_FIRST = 125 * 1000;
@@ -180,7 +181,9 @@ void stream_pace(struct stream *s, size_t found, int64_t now) {
     // `found` is what came together since the last look. The aim is a pipe between a quarter
     // and three quarters full: fuller, and the writer will have to wait for us; emptier, and
     // we wake it and ourselves for nothing.
-    if (found == 0 || found >= s->capacity / 4 * 3) {
+    // Nobody writes on who waits for an answer: looking away would only hold that up.
+    bool answered = s->rest > 0 && found < ANSWER;
+    if (found == 0 || answered || found >= s->capacity / 4 * 3) {
         s->rest = 0;
         s->small_finds = 0;
     } else if (s->rest == 0) {

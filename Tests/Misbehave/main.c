@@ -6,6 +6,7 @@
 //
 // write COUNT BLOCK [stderr]   COUNT bytes in write(2)s of BLOCK bytes, lines of 79 characters
 // hex BYTES [stderr]           these bytes, two hex digits each
+// tick COUNT MS                COUNT lines, one every so many milliseconds
 // alternate COUNT              COUNT lines "out N" and "err N" in turn
 // drained                      wait until nobody has anything left to read in pipes 1 and 2
 // hold FIFO                    open FIFO for writing and keep it open: its reader sees an end of
@@ -265,6 +266,13 @@ static char **step(char **word) {
     if (is(*word, "write") && word[2]) {
         int error = is(word[3], "stderr");
         return write_bytes(atoll(argument), atoll(word[2]), error ? 2 : 1), word + 3 + error;
+    }
+    if (is(*word, "tick") && word[2]) {
+        for (int i = 0; i < number; i++) {
+            usleep((useconds_t)atoi(word[2]) * 1000);
+            put(1, "tick\n", 5);
+        }
+        return word + 3;
     }
     if (is(*word, "alternate")) {
         for (int i = 1; i <= number; i++) {
