@@ -200,7 +200,7 @@ static bool send_inside(pid_t pid, pid_t parent, void *context) {
     (void)parent;
     const struct message *m = context;
     char place[8192];
-    if (pid == m->spare) return true;
+    if (pid == m->spare || proc_was_told(pid, m->spare, m->signal)) return true;
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0) return true;
     // Held now; it is who was listed if it still is where nobody else is.

@@ -93,7 +93,9 @@ int drain_signal(struct drain_child *child, int signal) {
     bool kept = number_kept(child);
     int error = kept ? signal_group(child, signal) : ESRCH;
     pid_t spare = kept ? child->pid : 0;
-    if (means->cgroup && drain_cgroup_signal(means->cgroup, spare, signal) == 0) error = 0;
+    // All of the cgroup descend from a supervisor: a signal to be obeyed is to come once.
+    bool by_cgroup = means->cgroup && (signal == SIGKILL || !means->supervised);
+    if (by_cgroup && drain_cgroup_signal(means->cgroup, spare, signal) == 0) error = 0;
     if (means->supervised) {
         signal_descendants(spare, signal);
         if (signal == SIGKILL && child->exited) hunt_children(spare, drain_now() + hunt);

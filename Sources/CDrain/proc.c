@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,10 @@ bool proc_each_since(pid_t first, proc_visit *each, void *context) {
     for (pid_t pid = first + 1; pid <= last; pid++)
         if (!each(pid, 0, context)) break;
     return true;
+}
+
+bool proc_was_told(pid_t pid, pid_t leader, int signal) {
+    return signal != SIGKILL && leader > 0 && getpgid(pid) == leader;
 }
 
 void proc_each(proc_visit *each, void *context) {

@@ -29,6 +29,10 @@ uint64_t proc_start_time(pid_t pid);
 // The number given out last; 0 if it is not to be known.
 pid_t proc_newest(void);
 
+// Whether a signal to the leader's process group has reached it already: many programs take a
+// second SIGTERM or SIGINT for an order to stop at once. SIGKILL can come as often as it likes.
+bool proc_was_told(pid_t pid, pid_t leader, int signal);
+
 // A visitor of processes; `parent` is 0 where it was not asked for. False ends the walk.
 typedef bool proc_visit(pid_t pid, pid_t parent, void *context);
 

@@ -45,7 +45,7 @@ struct message {
 
 static bool send_to(pid_t pid, pid_t parent, void *context) {
     const struct message *m = context;
-    if (pid == m->spare) return true;
+    if (pid == m->spare || proc_was_told(pid, m->spare, m->signal)) return true;
     if (parent == getpid()) {
         // Our own child, which only we can reap: its number is taken.
         kill(pid, m->signal);

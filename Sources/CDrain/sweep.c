@@ -97,7 +97,7 @@ static bool meet(pid_t pid, pid_t parent, void *context) {
     pass->depth = 1;
     proc_each_child(pid, descend, pass);
     if (fd >= 0 && pass->by_group) strike_group(fd, pid);
-    if (fd >= 0) strike(fd, pass->signal);
+    if (fd >= 0 && !proc_was_told(pid, pass->quarry->spare, pass->signal)) strike(fd, pass->signal);
     if (fd >= 0) close(fd);
     return true;
 }

@@ -233,4 +233,22 @@ import Testing
         #expect(report.holders.isEmpty)
         #expect(report.isNull("kill_method"))
     }
+
+    @Test(arguments: ["auto", "supervisor", "sweep", "group"])
+    func `The first signal comes once to each process of the group`(method: String) throws {
+        let place = try Workplace()
+        let tree = try Reader(fifo: place.fifo("tree"))
+        let script = """
+            exec 3>$1
+            (trap 'echo told' TERM; echo up >&3; while :; do sleep 0.01; done) &
+            trap : TERM; wait; wait
+            """
+        let running = try start(
+            "--kill-method", method, "-k", "700ms", "--", "/bin/sh", "-c", script, "sh", place["tree"])
+        #expect(tree.wait(for: "up"))
+        tree.letGo()
+        running.send(SIGTERM)
+        let report = try running.finish().report
+        #expect(report.text("stdout") == "told\n" && report.text("outcome") == "cancelled")
+    }
 }
