@@ -55,6 +55,12 @@ enum Help {
                                     was killed, and print what was done as JSON; exit status 1
                                     when something lives on
 
+        What is spooled
+              --spool-list DIR      run nothing: print what runs have spooled to DIR as JSON
+              --spool-prune DIR     run nothing: remove what nobody writes any more, with
+              --spool-age DUR       what was last written longer ago
+              --spool-total SIZE    the oldest, until so much is left
+
           -h, --help                this text
               --version             the version
 

@@ -9,7 +9,7 @@ import Drain
 
 /// What the command line asks for.
 struct Options {
-    enum Errand { case run, sweep, help, version }
+    enum Errand { case run, sweep, listSpools, pruneSpools, help, version }
 
     var errand = Errand.run
     var command = Command([])
@@ -28,8 +28,17 @@ struct Options {
     var killMethod: Report.KillMethod?
     /// Where the run is registered, or what is to be swept.
     var registry: OSString?
+    /// What is spooled where, and how much of it is to stay.
+    var spools = Spools()
     /// Bad environment variables, one line each.
     var warnings: [String] = []
+
+    /// A directory of spools, for an errand that runs nothing.
+    struct Spools {
+        var directory: OSString = ""
+        var maxAge: Duration?
+        var maxBytes: Int?
+    }
 
     /// The options that getopt_long knows. The letters are those of the short forms.
     private enum Key: Int32, CaseIterable {
@@ -44,7 +53,7 @@ struct Options {
         case events, maxEvent, maxStdout, maxStderr, keep, cut, notice, encode, live, report, idleTimeout,
             drainGrace
         case background, killMethod, clearEnv, cpuTime, memory, fileSize, openFiles, processes, progress,
-            supervise, register, sweep, version
+            supervise, register, sweep, spoolList, spoolPrune, spoolAge, spoolTotal, version
 
         // Said out loud: "\(self)" would have the runtime look names up, for half of our start-up time.
         var name: StaticString {
@@ -81,6 +90,10 @@ struct Options {
             case .supervise: "supervise"
             case .register: "register"
             case .sweep: "sweep"
+            case .spoolList: "spool-list"
+            case .spoolPrune: "spool-prune"
+            case .spoolAge: "spool-age"
+            case .spoolTotal: "spool-total"
             case .version: "version"
             }
         }
@@ -136,8 +149,11 @@ struct Options {
                 unsafe OSString(bytes: UnsafeRawBufferPointer(start: $0, count: strlen($0)))
             }
             try options.apply(key, value ?? "", &pending)
-            if options.errand != .run { return options }
+            if options.errand == .help || options.errand == .version || options.errand == .sweep {
+                return options
+            }
         }
+        if try unsafe options.isAboutSpools(words(count, argv, from: Int(optind))) { return options }
         try unsafe options.settle(pending, words: words(count, argv, from: Int(optind)))
         return options
     }
@@ -249,9 +265,31 @@ struct Options {
             if value.bytes.isEmpty { throw bad("a directory") }
             registry = value
             if key == .sweep { errand = .sweep }
+        case .spoolList, .spoolPrune:
+            if value.bytes.isEmpty { throw bad("a directory") }
+            spools.directory = value
+            errand = key == .spoolList ? .listSpools : .pruneSpools
+        case .spoolAge: spools.maxAge = try duration()
+        case .spoolTotal: spools.maxBytes = try size()
         case .help: errand = .help
         case .version: errand = .version
         }
+    }
+
+    /// Whether nothing is to be run. An option that would do nothing then, or a prune that would remove nothing,
+    /// is a mistake that is better told.
+    private func isAboutSpools(_ words: [OSString]) throws(Complaint) -> Bool {
+        let isBounded = spools.maxAge != nil || spools.maxBytes != nil
+        if errand == .pruneSpools, !isBounded {
+            throw Complaint("--spool-prune needs --spool-age DUR, --spool-total SIZE or both")
+        }
+        if errand != .pruneSpools, isBounded {
+            throw Complaint("--spool-age and --spool-total are for --spool-prune DIR")
+        }
+        guard errand != .run else { return false }
+        guard let word = words.first else { return true }
+        throw Complaint(
+            "'\(word)' is not run with \(errand == .listSpools ? "--spool-list" : "--spool-prune")")
     }
 
     private mutating func settle(_ pending: Pending, words: [OSString]) throws(Complaint) {

@@ -96,7 +96,8 @@ struct Session {
         } catch {
             switch error.kind {
             // What an option names is a wrong option; nothing was started, and there is no report.
-            case .invalidCommand, .workingDirectory, .standardInput, .resourceLimit, .killMethod, .registry:
+            case .invalidCommand, .workingDirectory, .standardInput, .resourceLimit, .killMethod, .registry,
+                .spool:
                 throw Complaint(error.description)
             case .notFound, .notExecutable, .system, .busy, .memoryBudget:
                 return Report(
