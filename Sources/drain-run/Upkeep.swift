@@ -16,17 +16,17 @@ enum Upkeep {
     /// --spool-list: what is there.
     static func listSpools(_ spools: Options.Spools) throws(Complaint) {
         let runs: [SpooledRun]
-        do throws(DrainError) { runs = try SpoolDirectory(spools.directory).runs() } catch {
+        do throws(DrainError) { runs = try SpoolStore(spools.directory).runs() } catch {
             throw Complaint("--spool-list: \(error.description)")
         }
-        try Output.print(SpoolDirectory.json(of: runs))
+        try Output.print(SpoolStore.json(of: runs))
     }
 
     /// --spool-prune: what nobody writes any more goes, the oldest first.
     static func pruneSpools(_ spools: Options.Spools) throws(Complaint) -> Int32 {
-        let pruning: SpoolDirectory.Pruning
+        let pruning: SpoolStore.Pruning
         do throws(DrainError) {
-            let directory = SpoolDirectory(spools.directory)
+            let directory = SpoolStore(spools.directory)
             pruning = try directory.prune(maxAge: spools.maxAge, maxBytes: spools.maxBytes)
         } catch {
             throw Complaint("--spool-prune: \(error.description)")

@@ -1,4 +1,4 @@
-/// The files of one run in a `SpoolDirectory`, as they were when it was looked at.
+/// The files of one run in a `SpoolStore`, as they were when it was looked at.
 public struct SpooledRun: Sendable, Hashable {
     public enum State: String, Sendable, Hashable {
         /// Somebody writes to it: the lock on its sidecar (flock(2)) is held.

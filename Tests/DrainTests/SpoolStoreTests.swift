@@ -6,7 +6,7 @@ import Testing
 /// A directory with files as runs leave them.
 private final class Spools {
     let path: String
-    var directory: SpoolDirectory { SpoolDirectory(OSString(path)) }
+    var directory: SpoolStore { SpoolStore(OSString(path)) }
 
     init() throws {
         path = NSTemporaryDirectory() + "/drain-spools-\(UUID().uuidString)"
@@ -44,7 +44,7 @@ private func name(_ day: Int, _ number: Int = 0) -> String {
         + String(repeating: "0", count: 8 - digits.count) + digits
 }
 
-@Suite struct SpoolDirectoryTests {
+@Suite struct SpoolStoreTests {
     @Test func `What a run left is told by its files`() throws {
         let spools = try Spools()
         try spools.write(name(2) + ".stdout.00000000000000000100", 10)
@@ -182,7 +182,7 @@ private func name(_ day: Int, _ number: Int = 0) -> String {
         let spools = try Spools()
         try spools.write("file", 1)
         for path in [spools["missing"], spools["file"], "", "a\0b"] {
-            let error = #expect(throws: DrainError.self) { try SpoolDirectory(OSString(path)).runs() }
+            let error = #expect(throws: DrainError.self) { try SpoolStore(OSString(path)).runs() }
             #expect(error?.kind == .spool)
         }
     }

@@ -6,13 +6,13 @@
 
 /// A directory that runs are spooled to: what is in it, and how to keep it bounded over months.
 ///
-///     let spools = SpoolDirectory("/var/spool/agents")
+///     let spools = SpoolStore("/var/spool/agents")
 ///     for run in try spools.runs() { print(run.name, run.state, run.bytes) }
 ///     try spools.prune(maxAge: .seconds(30 * 86_400), maxBytes: 50 << 30)
 ///
 /// Files that no run has written are not seen and not touched. Any thread and any number of processes may use
 /// one directory at once. Calls block for as long as the disk does.
-public struct SpoolDirectory: Sendable, Hashable {
+public struct SpoolStore: Sendable, Hashable {
     public let path: OSString
 
     public init(_ path: OSString) { self.path = path }
@@ -154,7 +154,7 @@ private final class OpenDirectory {
         // As long as it is there, the others are known to be a run's.
         run.files.removeAll { $0 == sidecar }
         run.files.append(sidecar)
-        SpoolSidecar(sidecar, in: descriptor)?.describe(&run)
+        SpoolNote(sidecar, in: descriptor)?.describe(&run)
         return run
     }
 
@@ -204,10 +204,10 @@ extension Timestamp {
     }
 }
 
-extension SpoolDirectory.Pruning {
+extension SpoolStore.Pruning {
     /// One JSON object and a newline.
     public func json() -> String {
-        SpoolDirectory.json { writer in
+        SpoolStore.json { writer in
             writer.key("removed")
             writer.beginArray()
             for run in removed { writer.value(run) }
@@ -233,7 +233,7 @@ extension SpoolDirectory.Pruning {
     }
 }
 
-extension SpoolDirectory {
+extension SpoolStore {
     /// One JSON object and a newline: the runs, and what they have in all.
     public static func json(of runs: [SpooledRun]) -> String {
         json { writer in

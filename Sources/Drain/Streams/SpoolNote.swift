@@ -5,7 +5,7 @@
 #endif
 
 /// What stands beside a run's files and says what they are, as it is read.
-struct SpoolSidecar {
+struct SpoolNote {
     /// As `EventFilter` names it.
     static let type: OSString = "drain.spool"
     /// No longer one is read.
