@@ -42,15 +42,18 @@ int wait_until(struct pollfd *set, size_t count, int64_t until) {
 
 static void move_streams(struct drain_child *child, const struct pollfd *set,
                          struct drain_round *round) {
+    int64_t now = drain_now();
     for (int i = 0; i < DRAIN_STREAMS; i++) {
         struct stream *s = &child->streams[i];
         if (!stream_wanted(s)) continue;
-        bool looked_at = set[AT_STREAMS + i].fd >= 0;
+        // Whose rest is over is not polled first: there is something in it, nearly always.
+        bool rested = set[AT_STREAMS + i].fd < 0 && s->rest > 0 && s->rest_until <= now;
+        bool looked_at = set[AT_STREAMS + i].fd >= 0 || rested;
         // Once the leader has ended its streams are always looked at: a pipe found empty before
         // the pidfd was ready may have been filled, and closed, since.
         if (!child->exited && !looked_at) continue;
         size_t found = 0;
-        if (child->exited || set[AT_STREAMS + i].revents)
+        if (child->exited || rested || set[AT_STREAMS + i].revents)
             found = stream_move(s, &child->sink, ROUND_BUDGET, child->exited);
         round->moved[i] = found;
         if (looked_at) stream_pace(s, found, drain_now());

@@ -191,8 +191,11 @@ int drain_set_pump(struct drain_set *set, int64_t until, struct drain_seen *seen
     *woken = false;
     int error = wait_until(ready, 2, resting && set->rest_until < until ? set->rest_until : until);
     if (!error && ready[0].revents) error = hear_leaders(set, &tally, woken);
-    if (!error && ready[1].revents) error = move_streams(set, &tally);
     int64_t now = drain_now();
+    // After a rest the streams need not be polled first: something is in them, nearly always.
+    bool rested = resting && set->rest_until <= now;
+    if (!error && (rested || ready[1].revents)) error = move_streams(set, &tally);
+    now = drain_now();
     for (size_t i = 0; i < tally.count; i++) {
         struct drain_child *child = tally.children[i];
         struct drain_round *round = &seen[i].round;

@@ -163,8 +163,10 @@ size_t stream_move(struct stream *s, struct sink *sink, size_t budget, bool dry)
             moved += (size_t)n;
             s->total += (uint64_t)n;
             // A writer of small pieces is always a piece ahead: following it piece by piece would
-            // cost both more than all the rest.
-            if (n < TRICKLE && !dry) break;
+            // cost both more than all the rest, and after a rest the next one comes soon enough.
+            // What is a multiple of SCRATCH may have been all there was room for.
+            size_t little = s->rest > 0 ? s->capacity / 4 : TRICKLE;
+            if (!dry && (size_t)n < little && n % SCRATCH != 0) break;
             continue;
         }
         if (n < 0 && errno == EINTR) continue;
