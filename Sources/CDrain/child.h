@@ -42,6 +42,9 @@ int leader_descriptor(const struct drain_child *child);
 // That descriptor is readable.
 void note_leader(struct drain_child *child);
 
+// Whether a stream with something of the leader's in it waits for room in its spool.
+bool held_by_spool(struct drain_child *child);
+
 // ppoll(2), which ends early without an error at a signal. 0 or an errno value.
 struct pollfd;
 int wait_until(struct pollfd *set, size_t count, int64_t until);

@@ -202,6 +202,7 @@ int drain_set_pump(struct drain_set *set, int64_t until, struct drain_seen *seen
         round->now = now;
         round->exited = child->exited;
         round->closed = child->streams[0].fd < 0 && child->streams[1].fd < 0;
+        round->held = held_by_spool(child);
         child->seen = NULL;
     }
     *count = tally.count;

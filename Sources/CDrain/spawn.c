@@ -231,6 +231,7 @@ int drain_spawn(const struct drain_spec *spec, struct drain_child **out,
     for (int i = 0; i < DRAIN_STREAMS; i++) {
         child->streams[i].fd = child->streams[i].watcher = -1;
         child->streams[i].hold = UINT64_MAX;
+        child->streams[i].spool = spec->spools[i];
     }
     child->streams[DRAIN_STDOUT].events = spec->events;
     for (int i = 0; i < DRAIN_STREAMS && !error; i++)

@@ -15,16 +15,18 @@ import CDrain
     private let means: Means
     /// What the core lends for as long as the child is there.
     private let events: EventLog?
+    private let spool: SpoolRun?
 
     /// - Parameters:
     ///   - means: to outlive the child.
     ///   - events: reads standard output along.
+    ///   - spool: gets both streams as well.
     ///   - sharesOutput: the command writes to the host's own standard output and error.
     ///   - leavesBackground: for a drain-run that supervises: what outlives the command is meant to.
     ///   - pipeSize: bytes that its pipes are made to hold; 0 for what the system gives.
     init(
         _ command: Command, _ limits: Limits, _ means: Means, events: EventLog? = nil,
-        sharesOutput: Bool = false, leavesBackground: Bool = false, pipeSize: Int = 0
+        spool: SpoolRun? = nil, sharesOutput: Bool = false, leavesBackground: Bool = false, pipeSize: Int = 0
     ) throws(DrainError) {
         try command.check()
         let input = try InputDescriptor(command.standardInput)
@@ -46,7 +48,8 @@ import CDrain
                             input: input.descriptor, rlimits: limits.baseAddress,
                             rlimit_count: limits.count, keep: keep, pipe_size: pipeSize,
                             shares_output: sharesOutput, remote: means.supervisor != nil,
-                            leaves_background: leavesBackground, events: events?.raw, means: means.raw)
+                            leaves_background: leavesBackground, events: events?.raw,
+                            spools: (spool?.raw(.stdout), spool?.raw(.stderr)), means: means.raw)
                         let error = unsafe drain_spawn(&spec, &child, &failure)
                         guard error != 0, failure.stage == DRAIN_STAGE_CGROUP, means.forgoCgroup() else {
                             return error
@@ -61,6 +64,7 @@ import CDrain
         unsafe raw = child
         self.means = means
         self.events = events
+        self.spool = spool
     }
 
     deinit {
@@ -95,6 +99,9 @@ import CDrain
     func hold(_ stream: Stream, from offset: UInt64) {
         unsafe drain_hold(raw, Int32(stream.rawValue), offset)
     }
+
+    /// A spool that has no room is not waited for any more.
+    func hurry() { unsafe drain_hurry(raw) }
 
     /// Ends the reading of a stream and moves its memory out.
     func takeCaptures(_ limits: Limits) -> (Capture, Capture) {

@@ -59,7 +59,7 @@ extension DrainError: CustomStringConvertible {
             case .resourceLimit: "cannot set the limit on \(subject)"
             case .killMethod: "cannot end processes by \(subject)"
             case .registry: "cannot keep runs in \(subject)"
-            case .spool: "cannot use the spool directory \(subject)"
+            case .spool: "cannot use the spool directory '\(subject)'"
             case .system: "\(subject) failed"
             case .busy: "too many runs wait already: \(subject)"
             case .memoryBudget: "this run needs more memory than all runs together may take: \(subject)"

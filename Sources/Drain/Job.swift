@@ -13,6 +13,7 @@ final class Job: @unchecked Sendable {
     /// Bytes that it may take, for the runner's budget.
     let cost: Int
     private let events: EventFilter?
+    private let spool: Spool?
     private let registry: RunRegistry?
     private let runner: Runner
     private let continuation: CheckedContinuation<Outcome, Never>
@@ -66,10 +67,11 @@ final class Job: @unchecked Sendable {
 
     init(
         _ command: Command, _ limits: Limits, _ timeouts: Timeouts,
-        _ extras: (events: EventFilter?, registry: RunRegistry?), cost: Int, _ runner: Runner, _ place: Mark,
+        _ extras: (events: EventFilter?, spool: Spool?, registry: RunRegistry?), cost: Int, _ runner: Runner,
+        _ place: Mark,
         _ continuation: CheckedContinuation<Outcome, Never>
     ) {
-        (events, registry) = extras
+        (events, spool, registry) = extras
         self.command = command
         self.limits = limits
         self.timeouts = timeouts
@@ -97,7 +99,10 @@ final class Job: @unchecked Sendable {
             let means = try Means(for: timeouts.killMethod)
             registration = try registry?.register(command, means)
             let log = try events.map { (filter) throws(DrainError) in try EventLog(filter) }
-            run = try Run(command, limits, timeouts, means, log, pipeSize: pipeSize)
+            let disk = try spool.map { (spool) throws(DrainError) in
+                try SpoolRun(spool, command, limits.keep, pipeSize: pipeSize) { loop.lookAt(self) }
+            }
+            run = try Run(command, limits, timeouts, means, log, disk, pipeSize: pipeSize)
             run!.complete(registration)
             runner.noteStart()
             // First, so that a cancellation finds it there; what it says is read behind this arrival.

@@ -27,7 +27,8 @@ final class Loop: @unchecked Sendable {
     private struct Inbox {
         var arrived: [Job] = []
         var cancelled: [Job] = []
-        var isEmpty: Bool { arrived.isEmpty && cancelled.isEmpty }
+        var changed: [Job] = []
+        var isEmpty: Bool { arrived.isEmpty && cancelled.isEmpty && changed.isEmpty }
     }
 
     init() throws(DrainError) { set = try ChildSet() }
@@ -40,6 +41,9 @@ final class Loop: @unchecked Sendable {
 
     /// Any thread: the job is to look whether it was cancelled.
     func cancel(_ job: Job) { post { $0.cancelled.append(job) } }
+
+    /// Any thread: something has happened to the job that its child does not show.
+    func lookAt(_ job: Job) { post { $0.changed.append(job) } }
 
     private func post(_ change: (inout Inbox) -> Void) {
         let first = inbox.withLock { inbox in
@@ -85,6 +89,11 @@ final class Loop: @unchecked Sendable {
         for job in news.arrived { admit(job) }
         for job in news.cancelled {
             guard let slot = job.slot, job.hearCancellation() else { continue }
+            job.takeKnown()
+            goOn(slot)
+        }
+        for job in news.changed {
+            guard let slot = job.slot else { continue }
             job.takeKnown()
             goOn(slot)
         }

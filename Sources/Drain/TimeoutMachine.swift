@@ -20,6 +20,8 @@ struct TimeoutMachine {
         var exited = false
         /// Neither stream is open any more.
         var closed = false
+        /// What the leader has written is still there, since a spool has no room.
+        var held = false
         /// Somebody asked for the end, with this as the first signal; nil for the usual one.
         var cancellation: CancellationSource.Wish?
         /// Whether members of the group other than the leader live; nil when nobody looked since
@@ -71,7 +73,8 @@ struct TimeoutMachine {
     static let courtesy = Duration.milliseconds(10)
 
     private let timeouts: Timeouts
-    private let wallAt: Instant
+    /// The wall-clock limit.
+    let wallAt: Instant
     private var idleAt: Instant
     private var state = State.running
     /// Set once; the first cause is the one that is told.
@@ -163,6 +166,12 @@ struct TimeoutMachine {
     }
 
     private mutating func draining(_ seen: Observation, until: Instant, settled: Bool) -> Action? {
+        var until = until
+        if seen.held, !settled, cause == nil {
+            // It is us who are waited for, and nobody else yet.
+            until = min(seen.now.advanced(by: timeouts.drainGrace), wallAt)
+            state = .draining(until: until, settled: settled)
+        }
         if !settled, seen.cancellation != nil { cause = .cancelled }
         let stop = seen.closed || seen.now >= until || (cause == .cancelled && !settled)
         if !stop { return .wait(until: until) }

@@ -21,6 +21,11 @@ enum Help {
               --notice              say where bytes are missing, and how many
 
         Where it goes
+              --spool DIR           write each stream whole to files in DIR, too (DRAIN_SPOOL_DIR)
+              --max-spool SIZE      bytes kept there of each stream (1GiB): the newest with
+                                    --keep tail, otherwise the first
+              --spool-slow WHAT     a disk slower than the command: wait for it (default) or
+                                    give-up spooling
               --encode HOW          kept bytes in the report: text (default), base64 or none
               --report DEST         the report goes to a file, fd:N, or - (standard output)
               --live                also pass both streams on as they arrive, up to the caps;

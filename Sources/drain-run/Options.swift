@@ -19,6 +19,10 @@ struct Options {
     var live = false
     /// Nil: standard output is not read for events.
     var events: EventFilter?
+    /// Nil: streams are kept in memory only.
+    var spool: Spool?
+    /// The spool comes from the environment: without it, the command runs all the same.
+    var spoolIsOptional = false
     /// Nil: none.
     var report: Destination? = .standardOutput
     var progress = false
@@ -50,7 +54,8 @@ struct Options {
         case signal = 0x73  // s
         case timeout = 0x74  // t
         case maxOutput = 0x100
-        case events, maxEvent, maxStdout, maxStderr, keep, cut, notice, encode, live, report, idleTimeout,
+        case events, maxEvent, maxStdout, maxStderr, spool, maxSpool, spoolSlow, keep, cut, notice, encode,
+            live, report, idleTimeout,
             drainGrace
         case background, killMethod, clearEnv, cpuTime, memory, fileSize, openFiles, processes, progress,
             supervise, register, sweep, spoolList, spoolPrune, spoolAge, spoolTotal, version
@@ -70,6 +75,9 @@ struct Options {
             case .maxEvent: "max-event"
             case .maxStdout: "max-stdout"
             case .maxStderr: "max-stderr"
+            case .spool: "spool"
+            case .maxSpool: "max-spool"
+            case .spoolSlow: "spool-slow"
             case .keep: "keep"
             case .cut: "cut"
             case .notice: "notice"
@@ -120,6 +128,9 @@ struct Options {
         var types: [OSString] = []
         var maxStdout: Int?
         var maxStderr: Int?
+        var spool: OSString?
+        var maxSpool: Int?
+        var spoolSlow = Spool.WhenSlow.wait
         var report: Destination?
     }
 
@@ -216,6 +227,11 @@ struct Options {
         case .maxOutput: pending.maxOutput = try size()
         case .maxStdout: pending.maxStdout = try size()
         case .maxStderr: pending.maxStderr = try size()
+        case .spool:
+            if value.bytes.isEmpty { throw bad("a directory") }
+            pending.spool = value
+        case .maxSpool: pending.maxSpool = try size()
+        case .spoolSlow: pending.spoolSlow = try choice(["wait": .wait, "give-up": .giveUp])
         case .keep: limits.keep = try choice(["head": .head, "tail": .tail, "both": .both])
         case .cut: limits.cut = try choice(["byte": .byte, "character": .character, "line": .line])
         case .notice: limits.notice = true
@@ -306,11 +322,25 @@ struct Options {
             events = EventFilter(types: pending.types, maxBytes: pending.maxEvent ?? EventFilter.defaultBytes)
         }
         report = pending.report ?? (live ? nil : .standardOutput)
-        if unsafe getenv("DRAIN_SPOOL_DIR") != nil {
-            warnings.append(
-                "DRAIN_SPOOL_DIR is set, but this version cannot spool: streams are kept in memory only")
+        spoolIsOptional = pending.spool == nil
+        if let directory = pending.spool ?? environmentSpool() {
+            spool = Spool(
+                directory: directory, maxBytes: pending.maxSpool ?? Spool.defaultBytes,
+                whenSlow: pending.spoolSlow)
         }
     }
+
+    private mutating func environmentSpool() -> OSString? {
+        guard let text = unsafe getenv(Options.spoolVariable) else { return nil }
+        let value = unsafe OSString(bytes: UnsafeRawBufferPointer(start: text, count: strlen(text)))
+        if value.bytes.first == UInt8(ascii: "/") { return value }
+        warnings.append(
+            "\(Options.spoolVariable): '\(value)' is not allowed here; it takes a directory's absolute path;"
+                + " nothing is spooled")
+        return nil
+    }
+
+    static let spoolVariable = "DRAIN_SPOOL_DIR"
 
     private mutating func environmentCap() -> Int {
         let name = "DRAIN_MAX_OUTPUT_BYTES"

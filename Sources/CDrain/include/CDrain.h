@@ -113,6 +113,9 @@ struct drain_means {
 /// A reader of events; see section 12.
 struct drain_events;
 
+/// A stream's way to disk; see section 14.
+struct drain_spool;
+
 /// What to run. All of it is set by the caller and borrowed by `drain_spawn`.
 struct drain_spec {
     /// NULL-terminated, at least one. argv[0] is looked up as execvp(3) does: as it is if it
@@ -143,6 +146,9 @@ struct drain_spec {
     /// What reads the events of standard output, see section 12, or NULL. Borrowed until
     /// `drain_close`; to be finished by the caller.
     struct drain_events *_Nullable events;
+    /// Where each stream goes as well, see section 14, or NULL. Borrowed until `drain_close`; each
+    /// has ended when its stream is closed.
+    struct drain_spool *_Nullable spools[2];
     /// By what the command's tree can be told from other processes; see section 6. The process
     /// group of the leader always belongs to it.
     struct drain_means means;
@@ -239,6 +245,7 @@ struct drain_round {
     uint64_t moved[2]; ///< bytes each stream carried in this round
     bool exited;       ///< the leader has ended; it is still there to be reaped
     bool closed;       ///< neither stream is open any more
+    bool held;         ///< what the leader has written is not read: its spool has no room
 };
 
 /// One round: waits until a stream can be read, the leader ends, a watch is ready or `until`
@@ -256,13 +263,13 @@ struct drain_round {
 /// Everything else still ends the wait at once.
 ///
 /// When the leader has ended, what is in the pipes at that moment has been moved when this
-/// returns. A signal to the thread ends the round early, without an error.
-/// Returns 0, or what poll gave.
+/// returns, but for a stream whose spool has no room. A signal to the thread ends the round early,
+/// without an error. Returns 0, or what poll gave.
 int drain_pump(struct drain_child *child, struct drain_watch *_Nullable watches, size_t count,
                int64_t until, struct drain_round *round);
 
 /// What is known of the child without looking: a round in which nothing moved.
-struct drain_round drain_known(const struct drain_child *child);
+struct drain_round drain_known(struct drain_child *child);
 
 /// Many children on one thread: two epoll(7) descriptors and an eventfd(2), however many there are.
 /// Opaque. Used by one thread at a time, but for `drain_set_wake`.
@@ -331,6 +338,9 @@ struct drain_buffer drain_look(const struct drain_child *child, int which);
 /// its writer waits. UINT64_MAX, as at the start, protects nothing. Bytes of the head never need
 /// it.
 void drain_hold(struct drain_child *child, int which, uint64_t offset);
+
+/// From now on a spool that has no room is given up at once, and the stream goes on without it.
+void drain_hurry(struct drain_child *child);
 
 /// The same as `drain_look`, and the mapping is the caller's from now on, to be given to
 /// `drain_unmap`. The stream is not read any more.
@@ -650,6 +660,106 @@ static const size_t DRAIN_TEXT_ROOM = 64;
 /// changed.
 struct drain_text_step drain_text_write(const uint8_t *bytes, size_t from, size_t end,
                                         bool escaping, uint8_t *out, size_t room);
+
+// 14. Spools -------------------------------------------------------------------------------
+//
+// A stream on its way to files. It has two sides, joined by a pipe, the side pipe: whoever pumps
+// the child puts into it what the stream carries, by tee(2) and splice(2), and never waits for a
+// disk; one other thread takes it out and writes it, and may wait for as long as the disk does.
+//
+// The files are the spool's parts. Each is named by a prefix, the position in the stream of its
+// first byte in twenty digits, and a suffix; is made anew, following no link; and is for its owner
+// alone.
+
+/// What a spool is to be. Set by the caller; the strings are copied.
+struct drain_spool_plan {
+    /// Of the directory, borrowed until `drain_spool_close`.
+    int directory;
+    /// The first part of the files' names, at most 95 bytes, and the last, at most 31.
+    const char *prefix;
+    const char *suffix;
+    /// The most bytes of the stream that are on disk at any time.
+    uint64_t most;
+    /// Of a stream that is longer, the end is kept: in parts of a sixteenth of `most`, the oldest
+    /// of which go. Else the beginning, in one part.
+    bool keeps_end;
+    /// For how long the stream waits for room in the side pipe, in nanoseconds, before it goes on
+    /// without a spool; DRAIN_NEVER.
+    int64_t patience;
+    /// Bytes that the side pipe is made to hold, a power of two; 0 for what the system gives.
+    size_t pipe_size;
+};
+
+/// Opens the side pipe, and no file. 0 or an errno value. To be given to `drain_spool_close`.
+int drain_spool_open(const struct drain_spool_plan *plan,
+                     struct drain_spool *_Nullable *_Nonnull spool);
+
+/// Nothing more comes. The pumping side's, and done by itself when the stream is closed.
+void drain_spool_end(struct drain_spool *spool);
+
+/// The reading end of the side pipe, for poll(2).
+int drain_spool_descriptor(const struct drain_spool *spool);
+
+/// What a thread that writes needs beside its spools: a pipe of its own. Opaque.
+///
+/// A file is never written from the side pipe itself: the kernel would keep that locked until the
+/// disk has answered, and with it the thread that pumps, the command, and whoever is to end it.
+struct drain_disk;
+
+/// 0 or an errno value. To be given to `drain_disk_close`.
+int drain_disk_open(struct drain_disk *_Nullable *_Nonnull disk);
+void drain_disk_close(struct drain_disk *disk);
+
+/// What `drain_spool_step` found.
+enum drain_spool_progress {
+    DRAIN_SPOOL_IDLE, ///< nothing in the side pipe
+    DRAIN_SPOOL_MORE, ///< something was done, and there may be more to do
+    DRAIN_SPOOL_DONE, ///< the stream has ended, and all is on disk or was given up
+};
+
+/// One step of the side that writes, which does one thing that a disk may hold up: makes a part,
+/// removes one, or moves what fits into the disk's pipe to a part, with splice(2) or, where the
+/// file system refuses that, read(2) and write(2). After an error everything is taken out and
+/// dropped.
+///
+/// The calling thread is to have SIGXFSZ blocked.
+enum drain_spool_progress drain_spool_step(struct drain_spool *spool, struct drain_disk *disk);
+
+/// A file of a spool.
+struct drain_spool_part {
+    uint64_t offset; ///< of its first byte in the stream
+    uint64_t bytes;  ///< on disk
+    uint64_t device; ///< st_dev and st_ino of stat(2)
+    uint64_t inode;
+};
+
+/// The most parts that a spool has at a time.
+enum { DRAIN_SPOOL_PARTS = 33 };
+
+/// What is on disk. What is about to be removed is not among it any more.
+struct drain_spool_state {
+    size_t count;
+    struct drain_spool_part parts[DRAIN_SPOOL_PARTS]; ///< in order, each where the one before ends
+    int error;    ///< errno of what ended it before its stream; 0 while nothing has
+    bool missing; ///< it ended since parts of it, or its directory, were gone
+    bool slow;    ///< it ended since there was no room in the side pipe for longer than may be
+};
+
+/// Looks at it. The writing side's, or anybody's once that is done.
+struct drain_spool_state drain_spool_look(const struct drain_spool *spool);
+
+/// Makes the files what they were in `state`, an earlier one of its own: what was written since is
+/// cut off, and parts that were made since are removed. Nothing is written after this. The writing
+/// side's.
+void drain_spool_revert(struct drain_spool *spool, const struct drain_spool_state *state);
+
+/// The name of a part, with its final NUL.
+enum { DRAIN_SPOOL_NAME = 160 };
+void drain_spool_name(const struct drain_spool *spool, uint64_t offset,
+                      char name[_Nonnull DRAIN_SPOOL_NAME]);
+
+/// When neither side uses it any more. The files stay.
+void drain_spool_close(struct drain_spool *_Nullable spool);
 
 #if defined(__clang__)
 #pragma clang assume_nonnull end

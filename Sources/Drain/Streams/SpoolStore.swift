@@ -86,11 +86,11 @@ private final class OpenDirectory {
     init(_ path: OSString) throws(DrainError) {
         self.path = path
         guard !path.bytes.isEmpty, !path.holdsNUL else {
-            throw DrainError(.spool, "'\(path)'", .notFound)
+            throw DrainError(.spool, path.description, .notFound)
         }
         var name = CStrings([path])
         descriptor = unsafe name.withPointers { unsafe open($0[0]!, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-        if descriptor < 0 { throw DrainError(.spool, "'\(path)'", .current) }
+        if descriptor < 0 { throw DrainError(.spool, path.description, .current) }
     }
 
     deinit {
@@ -112,7 +112,7 @@ private final class OpenDirectory {
         guard again >= 0, let list = unsafe fdopendir(again) else {
             let error = Errno.current
             if again >= 0 { close(again) }
-            throw DrainError(.spool, "'\(path)'", error)
+            throw DrainError(.spool, path.description, error)
         }
         defer { unsafe _ = closedir(list) }
         var names: [String] = []
