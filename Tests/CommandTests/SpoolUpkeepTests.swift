@@ -76,4 +76,38 @@ import Testing
         #expect(finished.stderr.contains(right), "\(finished.stderr)")
         #expect(finished.stderr.filter { $0 == "\n" }.count == 1)
     }
+
+    private func first(_ place: Workplace) throws -> [String: Any]? {
+        try (object(try run("--spool-list", place.path).output)["runs"] as? [[String: Any]])?.first
+    }
+
+    @Test func `A run that is being written stays, and what a killed one left is told and can go`() throws {
+        let place = try Workplace()
+        let running = try start(
+            "--spool", place.path, "--max-output", "10", "--", Programs.misbehave, "write", "800", "80",
+            "pause")
+        let deadline = Date().addingTimeInterval(patience)
+        var found: [String: Any]?
+        while (found?["stdout"] as? [String: Any])?["bytes"] as? Int != 800 {
+            try #require(Date() < deadline, "\(String(describing: found))")
+            found = try first(place)
+        }
+        #expect(found?["state"] as? String == "running")
+        #expect(found?["command"] as? [String] == [Programs.misbehave, "write", "800", "80", "pause"])
+        let pruning = try object(try run("--spool-prune", place.path, "--spool-total", "0").output)
+        #expect(pruning["kept"] as? Int == 1)
+
+        running.killTree()
+        _ = try running.finish()
+        while found?["state"] as? String == "running" {
+            try #require(Date() < deadline)
+            found = try first(place)
+        }
+        #expect(found?["state"] as? String == "interrupted")
+        let stdout = try #require(found?["stdout"] as? [String: Any])
+        let path = try #require((stdout["paths"] as? [String])?.first)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)).count == 800)
+        #expect(try run("--spool-prune", place.path, "--spool-age", "0").code == 0)
+        #expect(place.names.isEmpty)
+    }
 }

@@ -51,14 +51,17 @@ final class SpoolDirectory: Sendable {
     }
 
     /// Puts a file there, whole or not at all, in the place of what had its name: rename(2).
-    func replace(_ name: String, _ bytes: [UInt8]) -> Errno? {
+    ///
+    /// - Parameter lock: if given, takes the file, which stays open and locked: flock(2).
+    func replace(_ name: String, _ bytes: [UInt8], lock: FileLock? = nil) -> Errno? {
         let temporary = ".\(name).tmp"
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
         let file = unsafe openat(descriptor, temporary, flags, 0o600)
         if file < 0 { return .current }
         var error = fchmod(file, 0o600) == 0 ? nil : Errno.current
         if error == nil { error = SpoolDirectory.fill(file, bytes) }
-        if close(file) != 0, error == nil { error = .current }
+        lock?.take(file)
+        if lock == nil, close(file) != 0, error == nil { error = .current }
         if error == nil, unsafe renameat(descriptor, temporary, descriptor, name) != 0 { error = .current }
         if error != nil { remove(temporary) }
         return error
@@ -78,4 +81,22 @@ final class SpoolDirectory: Sendable {
     }
 
     func remove(_ name: String) { unsafe _ = unlinkat(descriptor, name, 0) }
+}
+
+/// A file that is held open and locked for as long as somebody writes what it tells of: whatever ends the process
+/// gives it back. Where there is no lock to be had, nothing is held.
+///
+/// Unchecked: taken before it is shared.
+final class FileLock: @unchecked Sendable {
+    private var descriptor: Int32 = -1
+
+    /// The file is owned from now on.
+    fileprivate func take(_ file: Int32) {
+        descriptor = file
+        _ = flock(file, LOCK_EX | LOCK_NB)
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
 }

@@ -15,6 +15,8 @@ final class SpoolRun: Sendable {
     private let directory: SpoolDirectory
     private let lanes: [SpoolLane]
     private let sidecar: SpoolSidecar
+    /// By which a `SpoolStore` knows that it is being written.
+    private let lock = FileLock()
     private let disk: SpoolDisk
     private let state = Locked(State())
 
@@ -41,7 +43,7 @@ final class SpoolRun: Sendable {
         sidecar = SpoolSidecar(
             name: name, startedAt: startedAt, command: command.arguments, maxBytes: max(0, spool.maxBytes),
             keep: keep, filter: nil)
-        let error = sidecar.write(directory, nil)
+        let error = sidecar.write(directory, nil, lock: lock)
         if let error { throw DrainError(.spool, spool.directory.description, error) }
         state.withLock { $0.notify = notify }
     }

@@ -18,8 +18,10 @@ struct SpoolSidecar: Sendable {
 
     private var file: String { name + ".json" }
 
-    /// - Parameter streams: what came of them; nil while the command runs.
-    func write(_ directory: SpoolDirectory, _ streams: [SpoolReport]?) -> Errno? {
+    /// - Parameters:
+    ///   - streams: what came of them; nil while the command runs.
+    ///   - lock: for the latter.
+    func write(_ directory: SpoolDirectory, _ streams: [SpoolReport]?, lock: FileLock? = nil) -> Errno? {
         var bytes: [UInt8] = []
         var json = JSONWriter<Never>(capacity: 4096) { span in
             unsafe span.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
@@ -27,7 +29,7 @@ struct SpoolSidecar: Sendable {
         write(to: &json, streams)
         json.newline()
         json.flush()
-        return directory.replace(file, bytes)
+        return directory.replace(file, bytes, lock: lock)
     }
 
     func remove(_ directory: SpoolDirectory) { directory.remove(file) }
@@ -35,6 +37,8 @@ struct SpoolSidecar: Sendable {
     private func write(to json: inout JSONWriter<Never>, _ streams: [SpoolReport]?) {
         let pid = getpid()
         json.beginObject()
+        json.key("type")
+        json.value(SpoolNote.type)
         json.key("schema")
         json.value(1)
         json.key("run")
