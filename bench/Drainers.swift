@@ -10,25 +10,53 @@ func drainGroup(
     var contenders = [
         Contender(name: "drain-run") { try work.drainRun(tools.drainRun.path) },
         Contender(name: "library, runBlocking") { try work.library() },
-        Contender(name: "| cat >/dev/null") { try work.cat() },
+        Contender(name: "| cat >/dev/null") { try work.pipe(["cat"]) },
         Contender(name: "C, poll and splice") { try work.floor() },
         Contender(name: "Foundation Process, read loop") { try work.foundation() },
     ]
-    var notes = [
-        "drain-run and cat: their own start is in the figures; cat keeps nothing",
-        "drain-run's CPU is known to 2 ms: a report tells the command's in whole milliseconds",
-    ]
-    if let python = tools.python {
-        contenders.insert(Contender(name: "Python, 2 capped threads") { try work.python(python) }, at: 4)
-        notes.append("Python runs already and measures itself; it and Foundation read by 64 KiB")
-    } else {
-        notes.append("no python3 here")
+    if let pv = tools.pv {
+        contenders.insert(Contender(name: "| pv -q >/dev/null") { try work.pipe([pv, "-q"]) }, at: 3)
     }
+    var peers = tools.peers.capped
+    // Who keeps all can do so here.
+    if count <= cap { peers += tools.peers.keeping }
+    for peer in peers { contenders.append(Contender(name: peer.name) { try work.peer(peer) }) }
+    var notes = [
+        "drain-run, cat and pv: their own start is in the figures; cat and pv keep nothing",
+        "drain-run's CPU is known to 2 ms: a report tells the command's in whole milliseconds",
+        "Python, Node and Go run already and measure themselves; they and Foundation read by 64 KiB",
+    ]
+    if count <= cap { notes.append(warmNote) }
     return Group(
         name: name, title: "\(size(count)) by \(size(block)), cap \(size(cap))", rounds: tools.quick ? 1 : 5,
+        warmups: tools.quick ? 0 : 1,
         contenders: contenders,
         columns: [.figure(.wall), .median(.rate), .figure(.cpu), .ratio(.wall), .ratio(.cpu)],
-        subject: "drain-run", notes: notes, goals: goals)
+        subject: "drain-run", notes: notes, goals: goals, warmBytes: count <= cap ? count : 0)
+}
+
+let warmNote = "memory for what is kept is touched and given back before each run, alike for all"
+
+/// How the time grows with what is written.
+func growthGroup(_ tools: Tools) -> Group {
+    let sizes = tools.quick ? [1 << 20, 64 << 20] : [64 << 10, 1 << 20, 16 << 20, 256 << 20, 4 << 30]
+    var contenders: [Contender] = []
+    for count in sizes {
+        let work = DrainWork(
+            writer: [tools.misbehave, "write", "\(count)", "65536"], count: count, cap: 1 << 20)
+        func line(_ name: String, _ run: @escaping () throws -> Sample) {
+            contenders.append(Contender(name, at: count, named: size(count), run: run))
+        }
+        line("drain-run") { try work.drainRun(tools.drainRun.path) }
+        line("library, runBlocking") { try work.library() }
+        line("| cat >/dev/null") { try work.pipe(["cat"]) }
+        for peer in tools.peers.capped.prefix(1) { line(peer.name) { try work.peer(peer) } }
+    }
+    return Group(
+        name: "growth", title: "more and more by 64 KiB, cap 1 MiB", rounds: tools.quick ? 1 : 3,
+        warmups: tools.quick ? 0 : 1,
+        contenders: contenders, columns: [.figure(.wall), .median(.rate), .figure(.cpu)],
+        subject: "drain-run, \(size(sizes.last!))", growth: "bytes written")
 }
 
 /// Only the end of much is kept.
@@ -38,9 +66,10 @@ func tailGroup(_ tools: Tools) -> Group {
         writer: [tools.misbehave, "write", "\(count)", "65536"], count: count, cap: 64 << 10, keep: "tail")
     return Group(
         name: "tail", title: "\(size(count)) by 64 KiB, the last 64 KiB kept", rounds: tools.quick ? 1 : 5,
+        warmups: tools.quick ? 0 : 1,
         contenders: [
             Contender(name: "drain-run") { try work.drainRun(tools.drainRun.path) },
-            Contender(name: "| cat >/dev/null") { try work.cat() },
+            Contender(name: "| cat >/dev/null") { try work.pipe(["cat"]) },
         ],
         columns: [.figure(.wall), .median(.rate), .figure(.cpu), .ratio(.wall), .ratio(.cpu)],
         subject: "drain-run", goals: [Goal(.wall, by: "| cat >/dev/null", most: 0.85)])
@@ -103,22 +132,23 @@ private struct DrainWork {
         return result
     }
 
-    func cat() throws -> Sample {
+    /// A pipeline, as a shell has it.
+    func pipe(_ filter: [String]) throws -> Sample {
         let null = open("/dev/null", O_WRONLY | O_CLOEXEC)
         defer { close(null) }
         let pipe = try CloseOnExecPipe()
         let start = now()
-        let cat = try Spawned(["cat"], stdin: pipe.reading, stdout: null)
+        let reader = try Spawned(filter, stdin: pipe.reading, stdout: null)
         pipe.closeReading()
         let writer = try Spawned(self.writer, stdout: pipe.writing)
         pipe.closeWriting()
         _ = try writer.finish("the writer")
-        let (cpu, end) = try cat.finish("cat")
+        let (cpu, end) = try reader.finish(filter[0])
         return sample(wall: end - start, cpu: cpu.own ?? cpu.withChildren)
     }
 
-    func python(_ python: PythonServer) throws -> Sample {
-        let answer = try python.ask("drain", writer, cap: cap)
+    func peer(_ peer: Peer) throws -> Sample {
+        let answer = try peer.server.ask(peer.verb, writer, cap: cap)
         try check(answer.bytes)
         return sample(wall: answer.wall, cpu: answer.cpu)
     }

@@ -24,7 +24,7 @@ func eventsGroup(_ tools: Tools) -> Group {
     } else {
         notes.append("no jq here")
     }
-    if let python = tools.python {
+    if let python = tools.peers.python {
         contenders.append(
             Contender(name: "cat | Python, json.loads") {
                 try work.timed(

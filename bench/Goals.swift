@@ -1,5 +1,20 @@
-/// What a ratio, or a figure by itself, is to be at most.
+/// What a ratio, a difference or a figure by itself is to be.
 struct Goal {
+    enum Bound {
+        case most(Double)
+        case least(Double)
+        /// Nothing, as far as that can be told: no more than the row's own rounds differ.
+        case noise
+
+        var text: String {
+            switch self {
+            case .most(let value): "<= \(value)"
+            case .least(let value): ">= \(value)"
+            case .noise: "0 within its noise"
+            }
+        }
+    }
+
     let metric: Metric
     /// The row that the subject is divided by; nil for the figure itself.
     let row: String?
@@ -7,15 +22,22 @@ struct Goal {
     var subject: String?
     /// The difference to the row counts, not the ratio.
     var isDifference = false
-    let most: Double
+    let bound: Bound
+
+    init(
+        _ metric: Metric, of subject: String? = nil, by row: String? = nil, isDifference: Bool = false,
+        _ bound: Bound
+    ) {
+        (self.metric, self.row, self.subject, self.isDifference, self.bound) = (
+            metric, row, subject, isDifference, bound
+        )
+    }
 
     init(
         _ metric: Metric, of subject: String? = nil, by row: String? = nil, isDifference: Bool = false,
         most: Double
     ) {
-        (self.metric, self.row, self.subject, self.isDifference, self.most) = (
-            metric, row, subject, isDifference, most
-        )
+        self.init(metric, of: subject, by: row, isDifference: isDifference, .most(most))
     }
 }
 
@@ -23,20 +45,35 @@ extension GroupResult {
     /// A line for each goal: what was found, and whether that is met.
     var verdicts: [String] { group.goals.map(verdict) }
 
-    private func median(_ name: String, _ metric: Metric) -> Double? {
-        series.first { $0.name == name }?.values(metric).median
+    private func values(_ name: String, _ metric: Metric) -> [Double] {
+        series.first { $0.name == name }?.values(metric) ?? []
     }
 
     private func verdict(_ goal: Goal) -> String {
         let subject = goal.subject ?? group.subject
         let sign = goal.isDifference ? " less " : " / "
         let text = "goal: \(goal.metric.shortName), \(subject)" + (goal.row.map { sign + $0 } ?? "")
-        guard var found = median(subject, goal.metric) else { return "\(text): not measured" }
+        guard var found = values(subject, goal.metric).median else { return "\(text): not measured" }
+        var noise = 0.0
         if let row = goal.row {
-            guard let other = median(row, goal.metric) else { return "\(text): not measured" }
+            let others = values(row, goal.metric)
+            guard let other = others.median, let least = others.min(), let most = others.max() else {
+                return "\(text): not measured"
+            }
+            noise = most - least
             found = goal.isDifference ? found - other : found / other
         }
-        let rounded = (found * 1000).rounded() / 1000
-        return "\(text) <= \(goal.most): \(rounded), \(found <= goal.most ? "met" : "NOT MET")"
+        let isMet: Bool
+        switch goal.bound {
+        case .most(let most): isMet = found <= most
+        case .least(let least): isMet = found >= least
+        case .noise: isMet = found <= noise
+        }
+        let told = if case .noise = goal.bound { " (\(noise.rounded3))" } else { "" }
+        return "\(text) \(goal.bound.text)\(told): \(found.rounded3), \(isMet ? "met" : "NOT MET")"
     }
+}
+
+extension Double {
+    fileprivate var rounded3: Double { (self * 1000).rounded() / 1000 }
 }

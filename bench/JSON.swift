@@ -10,12 +10,17 @@ func jsonGroup(_ tools: Tools) -> Group {
         Contender(name: name) { try texts.drain(name, unit) }
     }
     contenders.append(Contender(name: "random bytes") { try texts.drain("random bytes", nil) })
+    let encoder = "plain text, JSONEncoder"
     contenders.append(
-        Contender(name: "plain text, JSONEncoder") { try texts.foundation(subject, JSONTexts.units[0].1) })
+        Contender(name: encoder) { try texts.foundation(subject, JSONTexts.units[0].1) })
     return Group(
         name: "json", title: "\(size(count)) as one JSON string, in this process", rounds: 5,
         contenders: contenders, columns: [.figure(.rate), .median(.wall), .ratio(.rate)], subject: subject,
-        notes: ["GB/s of what is read; all but the last row are Drain's JSONWriter"])
+        notes: ["GB/s of what is read; all but the last row are Drain's JSONWriter"],
+        goals: [
+            Goal(.rate, .least(3)), Goal(.rate, of: "an escape per line of 80", .least(1.5)),
+            Goal(.rate, of: "random bytes", .least(0.5)), Goal(.rate, by: encoder, .least(20)),
+        ])
 }
 
 private final class JSONTexts {
@@ -26,7 +31,7 @@ private final class JSONTexts {
             "an escape per line of 80",
             Array((String(repeating: "of a log, ", count: 8).dropLast() + "\n").utf8)
         ),
-        ("an escape every 4 bytes", Array("\"fox\": ".utf8)),
+        ("two escapes in 7 bytes", Array("\"fox\": ".utf8)),
         ("German and Czech by lines", Array("Größe über alles; příliš žluťoučký kůň, and so on\n".utf8)),
         ("Greek and Russian by lines", Array("ξεσκεπάζω την ψυχοφθόρα; съешь ещё этих булок\n".utf8)),
         ("Chinese and Japanese", Array("天地玄黃，宇宙洪荒。いろはにほへと、ちりぬるを。".utf8)),

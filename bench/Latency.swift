@@ -24,10 +24,10 @@ func latencyGroup(_ tools: Tools) -> Group {
         },
         Contender(name: "Foundation Process") { try timed { try runInFoundation(program) } },
     ]
-    if let python = tools.python {
+    for peer in tools.peers.keeping {
         contenders.append(
-            Contender(name: "Python subprocess.run") {
-                [.wall: try python.ask("run", [program], cap: 0).wall * 1000]
+            Contender(name: peer.name) {
+                [.wall: try peer.server.ask(peer.verb, [program], cap: 0).wall * 1000]
             })
     }
     return Group(

@@ -32,7 +32,7 @@ func burstGroup(_ tools: Tools) -> Group {
     let words = [tools.misbehave, "write", "1024", "1024"]
     let command = Command(words[0], arguments: Array(words.dropFirst()))
     func timed(_ name: String, _ count: Int, _ body: @escaping () throws -> Int) -> Contender {
-        Contender(name: name) {
+        Contender(name, at: count, named: "\(count)") {
             let (start, cpu) = (now(), ownCPU())
             let seen = try body()
             guard seen == count << 10 else { throw Failure("\(count) KiB were written and \(seen) B seen") }
@@ -40,25 +40,23 @@ func burstGroup(_ tools: Tools) -> Group {
         }
     }
     var contenders: [Contender] = []
-    for count in tools.quick ? [100] : [10, 100, 1000] {
+    for count in tools.quick ? [10, 100] : [10, 100, 1000] {
         contenders.append(
-            timed("library, Runner, \(count)", count) {
-                try runMany(command, count, Limits(bytes: 64 << 10))
-            })
-        contenders.append(timed("C, one poll loop, \(count)", count) { try Floor.shared.many(words, count) })
-    }
-    if let python = tools.python, !tools.quick {
-        contenders.append(
-            Contender(name: "Python asyncio, 1000") {
-                let answer = try python.ask("many", words, cap: 1000)
-                return [.wall: answer.wall * 1000, .cpu: answer.cpu * 1000]
-            })
+            timed("library, Runner", count) { try runMany(command, count, Limits(bytes: 64 << 10)) })
+        contenders.append(timed("C, one poll loop", count) { try Floor.shared.many(words, count) })
+        for peer in tools.peers.many {
+            contenders.append(
+                Contender(peer.name, at: count, named: "\(count)") {
+                    let answer = try peer.server.ask(peer.verb, words, cap: count)
+                    return [.wall: answer.wall * 1000, .cpu: answer.cpu * 1000]
+                })
+        }
     }
     let subject = "library, Runner, \(tools.quick ? 100 : 1000)"
     return Group(
         name: "burst", title: "children at once, 1 KiB each", rounds: tools.quick ? 1 : 5,
         contenders: contenders, columns: [.figure(.wall), .figure(.cpu), .ratio(.wall)], subject: subject,
-        goals: [Goal(.wall, by: "C, one poll loop, 1000", most: 1.2)])
+        goals: [Goal(.wall, by: "C, one poll loop, 1000", most: 1.2)], growth: "children")
 }
 
 /// A thousand at once that say little; in a fresh process each time.
@@ -131,7 +129,7 @@ private func residentKiB() -> Double {
     return pages * Double(getpagesize()) / 1024
 }
 
-private func raiseDescriptorLimit() {
+func raiseDescriptorLimit() {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(7), &limit) == 0 else { return }
     limit.rlim_cur = limit.rlim_max

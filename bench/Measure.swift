@@ -1,3 +1,4 @@
+import Floors
 import Foundation
 
 /// What is measured of one run.
@@ -44,7 +45,24 @@ typealias Sample = [Metric: Double]
 /// One of those that do the same work.
 struct Contender {
     let name: String
+    /// Where it stands in a chart of growth.
+    var place: Place?
     let run: () throws -> Sample
+
+    /// A point of a line.
+    struct Place {
+        let line: String
+        let at: Double
+    }
+
+    init(name: String, place: Place? = nil, run: @escaping () throws -> Sample) {
+        (self.name, self.place, self.run) = (name, place, run)
+    }
+
+    /// One of a line of contenders, that at so many children or bytes.
+    init(_ line: String, at: Int, named amount: String, run: @escaping () throws -> Sample) {
+        self.init(name: "\(line), \(amount)", place: Place(line: line, at: Double(at)), run: run)
+    }
 }
 
 /// Contenders that take turns, and how their figures are shown.
@@ -71,14 +89,22 @@ struct Group {
     /// What a reader of the table must know.
     var notes: [String] = []
     var goals: [Goal] = []
+    /// What grows along the lines of its contenders; nil where there are none.
+    var growth: String?
+    /// Bytes of memory that are touched and given back before each run, so that those who keep so much
+    /// take what the machine has at hand. A virtual machine may have to ask its host for other memory.
+    var warmBytes = 0
+    /// What its contenders leave running is ended.
+    var finish: () -> Void = {}
 
     /// Each round runs every contender once, so that whatever else the machine does meanwhile
     /// meets all of them alike.
     func run() -> GroupResult {
-        var series = contenders.map { Series(name: $0.name) }
+        var series = contenders.map { Series(name: $0.name, place: $0.place) }
         for round in -warmups..<rounds {
             for (index, contender) in contenders.enumerated() where series[index].failure == nil {
                 do {
+                    warmMemory(warmBytes)
                     let sample = try contender.run()
                     if round >= 0 { series[index].samples.append(sample) }
                 } catch {
@@ -93,12 +119,26 @@ struct Group {
 /// The samples of one contender, in order of the rounds.
 struct Series {
     let name: String
+    var place: Contender.Place?
     var samples: [Sample] = []
     /// Why it was not run to the end.
     var failure: String?
 
     func values(_ metric: Metric) -> [Double] { samples.compactMap { $0[metric] } }
 }
+
+private func warmMemory(_ bytes: Int) {
+    guard bytes > 0,
+        let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+        memory != MAP_FAILED
+    else { return }
+    madvise(memory, bytes, hugePages)
+    floor_touch(memory.assumingMemoryBound(to: CChar.self), bytes)
+    munmap(memory, bytes)
+}
+
+/// MADV_HUGEPAGE, as the library asks for it.
+private let hugePages: Int32 = 14
 
 struct GroupResult {
     let group: Group

@@ -7,13 +7,14 @@ func memoryGroup(_ tools: Tools) -> Group {
         Contender(name: name) { [.resident: Double(try work.peak(tools)) / 1_048_576] }
     }
     func past(_ count: Int) -> Contender {
-        measured(
-            "drain-run, \(size(count)), cap 1 MiB",
-            MemoryWork(count: count, cap: cap, encoding: "none", streams: 1))
+        let work = MemoryWork(count: count, cap: cap, encoding: "none", streams: 1)
+        return Contender("drain-run, cap 1 MiB", at: count, named: size(count)) {
+            [.resident: Double(try work.peak(tools)) / 1_048_576]
+        }
     }
     let least = past(1 << 20)
     let usual = past(1 << 30)
-    var contenders = [least, usual]
+    var contenders = [least, past(64 << 20), usual]
     var notes: [String] = []
     if !tools.quick { contenders.append(past(16 << 30)) }
     let both = MemoryWork(count: 80 << 20, cap: 64 << 20, encoding: "none", streams: 2)
@@ -24,19 +25,22 @@ func memoryGroup(_ tools: Tools) -> Group {
     } else if Machine.availableMemory < 8 << 30 {
         notes.append("too little memory here for those that keep everything")
     } else {
-        let writer = [tools.misbehave, "write", "\(1 << 30)", "\(64 << 10)"]
-        if let python = tools.python {
-            let command = [python.executable, "-c", PythonServer.script]
-            contenders.append(keepsAll("Python subprocess.run, 1 GiB, all kept", command + writer))
+        for count in [1 << 20, 64 << 20, 1 << 30] {
+            if let python = tools.peers.python {
+                let command = [python.executable, "-c", PeerScript.python]
+                contenders.append(keepsAll("Python communicate, all kept", command, count, tools))
+            }
+            let ourselves = [ownPath, MemoryPeer.option]
+            contenders.append(keepsAll("Foundation Process, all kept", ourselves, count, tools))
         }
-        let ourselves = [CommandLine.arguments[0], MemoryPeer.option]
-        contenders.append(keepsAll("Foundation Process, 1 GiB, all kept", ourselves + writer))
     }
     return Group(
-        name: "memory", title: "peak resident size (VmHWM)", rounds: 5, warmups: 0, contenders: contenders,
+        name: "memory", title: "peak resident size (VmHWM)", rounds: tools.quick ? 1 : 5, warmups: 0,
+        contenders: contenders,
         columns: [.figure(.resident), .beyondBaseline(.resident), .ratio(.resident)],
         subject: usual.name, baseline: least.name,
-        notes: notes + ["adds: beyond the first row; Drain/this: the second row by this"])
+        notes: notes + ["adds: beyond the first row; Drain/this: the row of 1 GiB by this"],
+        growth: "bytes written")
 }
 
 /// F_SETPIPE_SZ, which Foundation does not show.
@@ -94,8 +98,9 @@ private struct MemoryWork {
 }
 
 /// A fresh process that keeps all that its command prints, and tells its own peak at the end.
-private func keepsAll(_ name: String, _ command: [String]) -> Contender {
-    Contender(name: name) {
+private func keepsAll(_ name: String, _ keeper: [String], _ count: Int, _ tools: Tools) -> Contender {
+    Contender(name, at: count, named: size(count)) {
+        let command = keeper + [tools.misbehave, "write", "\(count)", "65536"]
         let pipe = try CloseOnExecPipe()
         let child = try Spawned(command, stdout: pipe.writing)
         pipe.closeWriting()
@@ -107,7 +112,7 @@ private func keepsAll(_ name: String, _ command: [String]) -> Contender {
         guard numbers.count == 2, let seen = numbers[0], let peak = numbers[1] else {
             throw Failure("it answered '\(answer.prefix(80))'")
         }
-        guard seen == 1 << 30 else { throw Failure("\(1 << 30) bytes were written and \(seen) seen") }
+        guard seen == count else { throw Failure("\(count) bytes were written and \(seen) seen") }
         return [.resident: Double(peak) / 1_048_576]
     }
 }

@@ -13,7 +13,8 @@ struct Failure: Error, CustomStringConvertible {
 
 /// The sets of measurements that can be asked for.
 enum Suite: String, CaseIterable {
-    case bulk, tiny, capture, tail, latency, spawn, kept, burst, quiet, pingpong, memory, events, json, pages
+    case bulk, tiny, capture, tail, latency, spawn, kept, burst, quiet, pingpong, flood, growth, memory
+    case events, json, pages
 
     var about: String {
         switch self {
@@ -26,6 +27,8 @@ enum Suite: String, CaseIterable {
         case .burst: "many children at once that print 1 KiB each"
         case .quiet: "many children at once that print ten lines a second"
         case .pingpong: "what looking away adds to the answers of a child"
+        case .flood: "children that are answered, beside one that floods"
+        case .growth: "more and more output"
         case .latency: "start to end of true"
         case .events: "a few events out of a long transcript in NDJSON"
         case .json: "a long text written as JSON, plain or not"
@@ -67,6 +70,8 @@ enum Suite: String, CaseIterable {
         case .quiet: [quietGroup(tools)]
         case .pingpong: [pingPongGroup(tools)]
         case .latency: [latencyGroup(tools)]
+        case .flood: [floodGroup(tools)]
+        case .growth: [growthGroup(tools)]
         case .memory: [memoryGroup(tools)]
         case .events: [eventsGroup(tools)]
         case .json: [jsonGroup(tools)]
@@ -91,13 +96,13 @@ struct BenchOptions {
 
         Measures Drain beside its peers and prints a table for each set of measurements.
 
-          --quick           fewer and smaller runs
+          --quick           fewer and smaller runs, of the drain-run next to bench; nothing is judged
           --only NAME       this set only (repeatable)
           --list            the sets there are
           --json FILE       also write every figure, the machine and the versions to FILE
           --charts DIR      also draw the medians of each set as SVG, into DIR
           --drain-run PATH  measure this drain-run
-          --no-build        measure the drain-run next to bench; without this and without
+          --no-build        measure the drain-run next to bench; without this, --quick and
                             --drain-run, one is built as for installing, statically linked
           --help            this text
 
@@ -113,7 +118,7 @@ struct BenchOptions {
                 return value
             }
             switch word {
-            case "--quick": quick = true
+            case "--quick": (quick, builds) = (true, false)
             case "--only": only.append(try Self.suite(try value()))
             case "--list": errand = .list
             case "--json": jsonFile = try value()

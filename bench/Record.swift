@@ -7,7 +7,7 @@ struct Record {
 
     init(_ tools: Tools, _ results: [GroupResult]) {
         var machine = Dictionary(uniqueKeysWithValues: Machine.facts.map { ($0.0, $0.1 as Any) })
-        machine["Python"] = tools.python?.version
+        for peer in tools.peers.all { machine[peer.name] = peer.version }
         content = [
             "drain_version": drainVersion,
             "drain_run": ["path": tools.drainRun.path, "kind": tools.drainRun.kind],

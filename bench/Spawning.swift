@@ -8,10 +8,13 @@ func spawnGroup(_ tools: Tools) -> Group {
     let isLarge = !tools.quick && Machine.availableMemory > 8 << 30
     let large = "library, parent with \(isLarge ? "4 GB" : "256 MB") touched"
     let (floor, small) = ("C, posix_spawn and poll", "library, small parent")
+    var servers: [OwnServer] = []
     func served(_ name: String, _ bytes: Int) -> Contender {
         let server = OwnServer(touching: bytes)
+        servers.append(server)
         return Contender(name: name) { [.wall: try server.ask(program)] }
     }
+    let parents = [served(small, 0), served(large, isLarge ? 4_000_000_000 : 256_000_000)]
     return Group(
         name: "spawn", title: "true from start to report", rounds: tools.quick ? 20 : 300, warmups: 5,
         contenders: [
@@ -25,11 +28,11 @@ func spawnGroup(_ tools: Tools) -> Group {
                 _ = try Floor.shared.run([program])
                 return [.wall: (now() - start) * 1000]
             },
-            served(small, 0), served(large, isLarge ? 4_000_000_000 : 256_000_000),
-        ],
+        ] + parents,
         columns: [.figure(.wall), .beyondBaseline(.wall), .ratio(.wall)], subject: "library, runBlocking",
         baseline: floor, notes: [kind],
-        goals: [Goal(.wall, by: floor, most: 1.1), Goal(.wall, of: large, by: small, most: 1.1)])
+        goals: [Goal(.wall, by: floor, most: 1.1), Goal(.wall, of: large, by: small, most: 1.1)],
+        finish: { [servers] in for server in servers { server.stop() } })
 }
 
 /// Removed at the end of bench.
@@ -76,10 +79,11 @@ final class OwnServer {
         return (spawned, requests, answers)
     }
 
-    // Its standard input ends with the pipe, and so does it.
-    deinit {
+    /// Its standard input ends with the pipe, and so does it.
+    func stop() {
         child?.requests.closeWriting()
         _ = try? child?.0.finish("bench")
+        child = nil
     }
 }
 
@@ -133,6 +137,19 @@ func keptGroup(_ tools: Tools) -> Group {
                 try Command(writer[0], arguments: Array(writer.dropFirst())).runBlocking().stdout.keptCount
             },
             timed(floor) { try Floor.shared.run(writer, cap: count) },
-        ], columns: [.figure(.wall), .figure(.cpu), .ratio(.wall), .ratio(.cpu)],
-        subject: "library, runBlocking", goals: [Goal(.wall, by: floor, most: 1.15)])
+            timed("Foundation Process") {
+                let (process, pipe) = try startProcess(writer)
+                defer { process.waitUntilExit() }
+                return try pipe.fileHandleForReading.readToEnd()?.count ?? 0
+            },
+        ]
+            + tools.peers.keeping.map { peer in
+                Contender(name: peer.name) {
+                    let answer = try peer.server.ask(peer.verb, writer, cap: 0)
+                    guard answer.bytes == count else { throw Failure("only \(answer.bytes) bytes") }
+                    return [.wall: answer.wall * 1000, .cpu: answer.cpu * 1000]
+                }
+            }, columns: [.figure(.wall), .figure(.cpu), .ratio(.wall), .ratio(.cpu)],
+        subject: "library, runBlocking", notes: [warmNote], goals: [Goal(.wall, by: floor, most: 1.15)],
+        warmBytes: count)
 }

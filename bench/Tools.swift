@@ -7,8 +7,8 @@ struct Tools {
     let misbehave: String
     let trueProgram: String
     let timeout: String?
-    /// Nil where there is no Python.
-    let python: PythonServer?
+    let pv: String?
+    let peers: Peers
 
     init(_ options: BenchOptions) throws {
         quick = options.quick
@@ -19,14 +19,15 @@ struct Tools {
         guard let found = findProgram("true") else { throw Failure("there is no true(1)") }
         trueProgram = found
         timeout = findProgram("timeout")
-        python = PythonServer()
+        pv = findProgram("pv")
+        peers = Peers()
         drainRun = try DrainRun(options, beside: directory)
         print("drain-run: \(drainRun.kind), \(drainRun.path)")
         for machine in Machine.facts { print("\(machine.0): \(machine.1)") }
-        for name in ["pv", "go", "node"] {
-            print("\(name): \(findProgram(name) == nil ? "not installed" : "not measured")")
+        for peer in peers.all { print("\(peer.name): \(peer.version)") }
+        for name in ["python3", "pv", "node", "go"] where findProgram(name) == nil {
+            print("\(name): not installed")
         }
-        if let python { print("Python: \(python.version)") }
         print("Drain/this: the ratio of the medians, then the median of the ratios of each round;")
         print("below 1, drain-run needs less")
     }

@@ -20,6 +20,7 @@ enum {
 
 static const int64_t REST_FIRST = 125 * 1000;
 static const int64_t REST_MOST = 1000 * 1000;
+static const int64_t REST_UNSEEN = 4 * 1000 * 1000; // from what is thrown away
 
 void stream_close(struct stream *s) {
     // A process just being made holds a copy until it executes, and closing alone would leave ours
@@ -227,7 +228,14 @@ size_t stream_move(struct stream *s, struct sink *sink, size_t budget, bool dry)
     return moved;
 }
 
+// Nobody can tell when these bytes were read, as long as their writer need not wait for it.
+static bool unseen(const struct stream *s) {
+    const struct buffer *b = &s->buffer;
+    return b->head_length == b->head_size && b->tail_size == 0 && !s->events;
+}
+
 void stream_pace(struct stream *s, size_t found, int64_t now) {
+    int64_t most = unseen(s) ? REST_UNSEEN : REST_MOST;
     // `found` is what came together since the last look. The aim is a pipe between a quarter
     // and three quarters full: fuller, and the writer will have to wait for us; emptier, and
     // we wake it and ourselves for nothing.
@@ -240,7 +248,7 @@ void stream_pace(struct stream *s, size_t found, int64_t now) {
         s->small_finds = found < WORTHWHILE ? s->small_finds + 1 : 0;
         if (s->small_finds > FEW_LOOKS) s->rest = REST_FIRST;
     } else if (found < s->capacity / 4) {
-        s->rest = s->rest * 2 < REST_MOST ? s->rest * 2 : REST_MOST;
+        s->rest = s->rest * 2 < most ? s->rest * 2 : most;
     }
     s->rest_until = now + s->rest;
 }

@@ -8,6 +8,11 @@
 // hex BYTES [stderr]           these bytes, two hex digits each
 // tick COUNT MS                COUNT lines, one every so many milliseconds
 // alternate COUNT              COUNT lines "out N" and "err N" in turn
+// answered COUNT MS            COUNT times, every so many milliseconds, two pages into a pipe made
+// to
+//                              hold one: the second waits until the first was read. At the end a
+//                              line with the median and the 99th percentile of that, in
+//                              microseconds
 // drained                      wait until nobody has anything left to read in pipes 1 and 2
 // hold FIFO                    open FIFO for writing and keep it open: its reader sees an end of
 //                              file when nobody who holds it lives
@@ -46,6 +51,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -100,6 +106,36 @@ static void write_hex(const char *digits, int fd) {
 static void print_hex(const char *text) {
     for (const unsigned char *p = (const unsigned char *)text; *p; p++) dprintf(1, "%02x", *p);
     put(1, "\n", 1);
+}
+
+static long long nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static int in_order(const void *left, const void *right) {
+    long long a = *(const long long *)left, b = *(const long long *)right;
+    return (a > b) - (a < b);
+}
+
+static void time_answers(int count, long pause) {
+    static char page[4096];
+    long long *waits = calloc((size_t)count, sizeof *waits);
+    if (!waits || count < 1) fail("calloc");
+    if (fcntl(1, F_SETPIPE_SZ, (int)sizeof page) != sizeof page) fail("F_SETPIPE_SZ");
+    memset(page, '.', sizeof page);
+    for (int i = 0; i < count; i++) {
+        usleep((useconds_t)pause * 1000);
+        put(1, page, sizeof page);
+        long long start = nanoseconds();
+        put(1, page, sizeof page);
+        waits[i] = nanoseconds() - start;
+    }
+    qsort(waits, (size_t)count, sizeof *waits, in_order);
+    double usual = (double)waits[count / 2], rare = (double)waits[count * 99LL / 100];
+    dprintf(1, "\n%.1f %.1f\n", usual / 1e3, rare / 1e3);
+    free(waits);
 }
 
 static void wait_drained(void) {
@@ -267,6 +303,8 @@ static char **step(char **word) {
         int error = is(word[3], "stderr");
         return write_bytes(atoll(argument), atoll(word[2]), error ? 2 : 1), word + 3 + error;
     }
+    if (is(*word, "answered") && word[2])
+        return time_answers(atoi(word[1]), atol(word[2])), word + 3;
     if (is(*word, "tick") && word[2]) {
         for (int i = 0; i < number; i++) {
             usleep((useconds_t)atoi(word[2]) * 1000);
