@@ -26,12 +26,12 @@ static int64_t prepare(const struct drain_child *child, struct pollfd *set, int6
     for (int i = 0; i < DRAIN_STREAMS; i++) {
         const struct stream *s = &child->streams[i];
         bool resting = s->rest_until > now && !child->exited;
-        bool wanted = stream_wanted(s);
+        // Asked once: there may be room a moment later, and then nothing would be looked at.
+        bool held = stream_held(s), wanted = !held && stream_wanted(s);
         if (wanted && resting && s->rest_until < until) until = s->rest_until;
         set[AT_STREAMS + i] = (struct pollfd){wanted && !resting ? s->fd : -1, POLLIN, 0};
-        if (!stream_held(s)) continue;
-        set[AT_STREAMS + i] = (struct pollfd){s->spool->in, POLLOUT, 0};
-        if (s->spool->patience != DRAIN_NEVER && now + GLANCE < until) until = now + GLANCE;
+        if (held) set[AT_STREAMS + i] = (struct pollfd){s->spool->in, POLLOUT, 0};
+        if (held && s->spool->patience != DRAIN_NEVER && now + GLANCE < until) until = now + GLANCE;
     }
     set[AT_LEADER] = (struct pollfd){child->exited ? -1 : leader_descriptor(child), POLLIN, 0};
     return until;
