@@ -80,7 +80,7 @@ static size_t ring_room(const struct stream *s) {
 }
 
 bool stream_wanted(const struct stream *s) {
-    if (s->fd < 0) return false;
+    if (s->fd < 0 || tap_blocks(&s->tap)) return false;
     if (s->buffer.head_length < s->buffer.head_size) return true;
     return s->buffer.tail_size == 0 || ring_room(s) > 0;
 }
@@ -143,7 +143,22 @@ static ssize_t show_some(struct stream *s, size_t most) {
     return n;
 }
 
-static ssize_t step(struct stream *s, struct sink *sink, size_t most) {
+// Read once, into the ring of whoever reads along, and copied from there to where it is kept.
+// Nobody protects bytes of such a stream by `hold`.
+static ssize_t share_some(struct stream *s, struct iovec runs[2], int count) {
+    ssize_t n = readv(s->fd, runs, count);
+    size_t left = n > 0 ? (size_t)n : 0;
+    tap_filled(&s->tap, left);
+    for (int i = 0; left > 0; i++) {
+        size_t part = runs[i].iov_len < left ? runs[i].iov_len : left;
+        if (s->events) drain_events_take(s->events, runs[i].iov_base, part);
+        buffer_append(&s->buffer, runs[i].iov_base, part);
+        left -= part;
+    }
+    return n;
+}
+
+static ssize_t take_some(struct stream *s, struct sink *sink, size_t most) {
     if (s->events) return show_some(s, most);
     struct iovec runs[3];
     int count = buffer_space(&s->buffer, ring_room(s), runs);
@@ -153,6 +168,15 @@ static ssize_t step(struct stream *s, struct sink *sink, size_t most) {
         if (excess > 0) return skip_ahead(s, sink, excess);
     }
     return keep_some(s, runs, count, most);
+}
+
+static ssize_t step(struct stream *s, struct sink *sink, size_t most) {
+    struct iovec shared[2];
+    int count = tap_space(&s->tap, most, shared);
+    if (count > 0) return share_some(s, shared, count);
+    ssize_t n = take_some(s, sink, most);
+    if (n > 0) tap_dropped(&s->tap, (size_t)n);
+    return n;
 }
 
 size_t stream_move(struct stream *s, struct sink *sink, size_t budget, bool dry) {
@@ -193,4 +217,9 @@ void stream_pace(struct stream *s, size_t found, int64_t now) {
         s->rest = s->rest * 2 < REST_MOST ? s->rest * 2 : REST_MOST;
     }
     s->rest_until = now + s->rest;
+}
+
+void stream_attend(struct stream *s) {
+    s->rest = s->rest_until = 0;
+    s->small_finds = 0;
 }
