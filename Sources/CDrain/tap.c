@@ -2,6 +2,8 @@
 
 #include "child.h"
 
+#include <string.h>
+
 static size_t room(const struct tap *tap) {
     return tap->ring && tap->limit > tap->filled ? (size_t)(tap->limit - tap->filled) : 0;
 }
@@ -50,6 +52,11 @@ void drain_tap_allow(struct drain_child *child, int which, uint64_t limit) {
 
 void drain_tap_drop(struct drain_child *child, int which) {
     child->streams[which].tap.drops = true;
+}
+
+size_t drain_lines_end(const uint8_t *bytes, size_t count) {
+    const uint8_t *last = memrchr(bytes, '\n', count);
+    return last ? (size_t)(last - bytes) + 1 : 0;
 }
 
 void drain_attend(struct drain_child *child) {

@@ -4,7 +4,7 @@ import CDrain
 /// is finished, then reap and report. It never waits: `perform` does, for one run, on the calling thread;
 /// a `Loop` does for many.
 struct Run: ~Copyable {
-    private let child: Child
+    let child: Child
     private let command: Command
     private let limits: Limits
     private let leavesBackground: Bool
@@ -35,6 +35,7 @@ struct Run: ~Copyable {
         let registration = try registry?.register(command, own)
         defer { registration?.remove() }
         var run = try Run(command, limits, timeouts, own, log)
+        run.closeInput()
         run.complete(registration)
         do throws(DrainError) { try run.untilFinished(cancellation, attendants) } catch { run.fail(error) }
         return run.report()
@@ -128,11 +129,19 @@ struct Run: ~Copyable {
 
     mutating func leave(_ set: borrowing ChildSet) { child.leave(set) }
 
-    /// The same as `take` where nobody looked.
-    mutating func takeKnown() { take(child.known()) }
+    /// What there is to `take` where nobody looked.
+    mutating func known() -> drain_round { child.known() }
+
+    var pid: Int32 { mutating get { child.pid } }
+
+    /// Nobody is going to write to it.
+    mutating func closeInput() { child.closeInput() }
 
     /// Whether something is known of the command that was not taken note of.
     mutating func hasNews() -> Bool { child.known().exited && !seen.exited }
+
+    /// Since the last look, a stream was left unread for the sake of somebody who reads it along.
+    mutating func note(isHeld: Bool) { seen.isHeld = isHeld }
 
     /// The run is to be ended. The first wish counts.
     mutating func cancel(_ wish: CancellationSource.Wish) {
@@ -164,7 +173,10 @@ struct Run: ~Copyable {
 
     /// What is in the pipes is counted before they are given up, whoever was to see it first.
     private mutating func countTheRest() throws(DrainError) {
-        for stream in Stream.allCases { child.hold(stream, from: .max) }
+        for stream in Stream.allCases {
+            child.hold(stream, from: .max)
+            child.dropRest(stream)
+        }
         var none: [drain_watch] = []
         let round = try child.pump(&none, until: seen.now)
         seen.closed = round.closed

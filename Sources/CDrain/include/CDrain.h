@@ -691,6 +691,9 @@ void drain_tap_drop(struct drain_child *child, int which);
 /// 0 or an errno value.
 int drain_set_resume(struct drain_set *set, struct drain_child *child);
 
+/// How many bytes there are up to the last newline, itself included; 0 where there is none.
+size_t drain_lines_end(const uint8_t *bytes, size_t count);
+
 /// Somebody waits for an answer of the child: no stream of it is looked away from for now.
 void drain_attend(struct drain_child *child);
 
