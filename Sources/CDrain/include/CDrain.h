@@ -620,6 +620,13 @@ int drain_events_open(const struct drain_type *_Nullable types, size_t count, si
 /// Reads on.
 void drain_events_take(struct drain_events *events, const uint8_t *_Nullable bytes, size_t count);
 
+/// Reads on to the end of the first line that is kept, or of the bytes. Returns how many were
+/// taken; none while something is kept.
+size_t drain_events_take_one(struct drain_events *events, const uint8_t *bytes, size_t count);
+
+/// What is kept so far is kept no more. The counts go on, and it does not count as dropped.
+void drain_events_forget(struct drain_events *events);
+
 /// There is no more: a last line without a newline is one too. Nothing is taken after this.
 void drain_events_finish(struct drain_events *events);
 

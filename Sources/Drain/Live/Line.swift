@@ -1,29 +1,47 @@
 /// A line as it came, without its newline: `\n` or `\r\n`. A value of its own.
-public struct Line: Sendable, Hashable {
+public struct Line: Sendable {
     /// The stream it stood in.
     public let source: Stream
     /// What it says; bytes that are not UTF-8 are U+FFFD.
     public let text: String
-    /// Bytes of the line that are not here: what was beyond `LiveOptions.longestLine`, or dropped.
-    public let missingCount: Int
-    /// Whether this is only the first part of a line.
-    public let isCut: Bool
-    /// The bytes as they came where they are not UTF-8.
-    private let raw: [UInt8]?
+    /// What is unusual about it; nearly always nothing, and then a line is but a string.
+    private let flaw: Flaw?
 
-    init(_ bytes: UnsafeRawBufferPointer, _ source: Stream, missing: Int?) {
-        self.source = source
-        let text = unsafe bytes.withMemoryRebound(to: UInt8.self) {
-            unsafe String(validating: $0, as: UTF8.self)
+    private final class Flaw: Sendable {
+        let missing: Int?
+        let bytes: [UInt8]?
+
+        init(missing: Int?, bytes: [UInt8]?) {
+            self.missing = missing
+            self.bytes = bytes
         }
-        self.text = unsafe text ?? String(decoding: bytes, as: UTF8.self)
-        raw = unsafe text == nil ? Array(bytes) : nil
-        missingCount = missing ?? 0
-        isCut = missing != nil
     }
 
+    /// - Parameters:
+    ///   - isValid: they are known to be UTF-8.
+    ///   - missing: bytes that are missing of it, if it is cut.
+    init(_ bytes: UnsafeRawBufferPointer, _ source: Stream, isValid: Bool, missing: Int?) {
+        self.source = source
+        let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        text = unsafe String(decoding: UnsafeBufferPointer(start: start, count: bytes.count), as: UTF8.self)
+        if missing == nil, isValid {
+            flaw = nil
+        } else {
+            let isValid = unsafe isValid || UTF8Scan.isWellFormed(bytes)
+            flaw =
+                unsafe isValid && missing == nil
+                ? nil : Flaw(missing: missing, bytes: isValid ? nil : Array(bytes))
+        }
+    }
+
+    /// Whether this is only the first part of a line.
+    public var isCut: Bool { flaw?.missing != nil }
+
+    /// Bytes of the line that are not here: what was beyond `LiveOptions.longestLine`, or dropped.
+    public var missingCount: Int { flaw?.missing ?? 0 }
+
     /// The bytes as they came. A copy.
-    public var bytes: [UInt8] { raw ?? Array(text.utf8) }
+    public var bytes: [UInt8] { flaw?.bytes ?? Array(text.utf8) }
 }
 
 /// Whole lines of a stream, where they were read to: a value over memory that it shares with its copies.
@@ -65,6 +83,9 @@ struct LineCursor {
     private let batch: LineBatch
     private var at = 0
 
+    /// The whole batch is UTF-8, and so is each line; looked at when that is asked for.
+    private lazy var isValid = unsafe UTF8Scan.isWellFormed(batch.bytes)
+
     init(_ batch: LineBatch) { self.batch = batch }
 
     /// The next line without its newline, good for as long as `self` lives.
@@ -82,6 +103,7 @@ struct LineCursor {
     }
 
     mutating func nextLine() -> Line? {
-        unsafe next().map { unsafe Line($0, batch.source, missing: batch.missingCount) }
+        guard let line = unsafe next() else { return nil }
+        return unsafe Line(line, batch.source, isValid: isValid, missing: batch.missingCount)
     }
 }

@@ -9,7 +9,8 @@ public final class LiveLines: AsyncSequence {
     public typealias Failure = Never
 
     private let batches: LiveLineBatches
-    private var cursor: LineCursor?
+    /// Unchecked: one task reads at a time.
+    @exclusivity(unchecked) private var cursor: LineCursor?
 
     init(_ batches: LiveLineBatches) { self.batches = batches }
 
@@ -17,7 +18,7 @@ public final class LiveLines: AsyncSequence {
         let lines: LiveLines
 
         public mutating func next(isolation actor: isolated (any Actor)?) async -> Line? {
-            if let line = lines.cursor?.nextLine() { return line }
+            if let line = lines.nextHere() { return line }
             guard case .item(let line) = await lines.pull(until: .never, isolation: actor) else { return nil }
             return line
         }
@@ -37,14 +38,18 @@ public final class LiveLines: AsyncSequence {
         }
     }
 
+    /// One that has come. A function of its own: an asynchronous one is slower at it.
+    @inline(never)
+    private func nextHere() -> Line? { unsafe cursor?.nextLine() }
+
     private func pull(
         until deadline: Instant, isolation: isolated (any Actor)?
     ) async -> LiveReader.Pulled<Line> {
         while true {
-            if let line = cursor?.nextLine() { return .item(line) }
-            cursor = nil
+            if let line = nextHere() { return .item(line) }
+            unsafe cursor = nil
             switch await batches.pull(until: deadline, isolation: isolation) {
-            case .item(let batch): cursor = LineCursor(batch)
+            case .item(let batch): unsafe cursor = LineCursor(batch)
             case .end: return .end
             case .late: return .late
             }

@@ -27,6 +27,12 @@ public struct LiveRun: Sendable {
     /// The bytes of a stream.
     public func bytes(_ stream: Stream) -> LiveBytes { LiveBytes(link, stream) }
 
+    /// The objects of NDJSON on standard output that the filter names.
+    /// - Throws: when there is no memory for it: mmap(2).
+    public func events(_ filter: EventFilter) throws(DrainError) -> LiveEvents {
+        try LiveEvents(link, .stdout, filter)
+    }
+
     private var live: [Stream] { Stream.allCases.filter(link.options.streams.contains) }
 
     /// Waits until the command itself has ended, or has been given up. From then on the body may be left, and
