@@ -18,7 +18,7 @@ func pageGroups(_ tools: Tools) -> [Group] {
             return try work.tool(["sh", "-c", script], lines: 1000)
         },
     ]
-    if let python = tools.python {
+    if let python = tools.peers.python {
         numbered.append(
             Contender(name: "Python, islice") {
                 let script = """

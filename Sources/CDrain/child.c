@@ -185,6 +185,7 @@ void drain_close(struct drain_child *child) {
         stream_close(&child->streams[i]);
         buffer_close(&child->streams[i].buffer);
     }
+    input_close(&child->input);
     sink_close(&child->sink);
     close(child->pidfd);
     free(child);

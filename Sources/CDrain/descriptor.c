@@ -1,3 +1,5 @@
+#include "descriptor.h"
+
 #include "CDrain.h"
 
 #include <errno.h>
@@ -15,6 +17,15 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
+
+int above_stdio(int *fd) {
+    if (*fd > 2) return 0;
+    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+    int error = moved < 0 ? errno : 0;
+    close(*fd);
+    *fd = moved;
+    return error;
+}
 
 ssize_t drain_write(int fd, const void *bytes, size_t count) {
     // A library must not change what SIGPIPE does in its host, nor let a write of its own raise it:

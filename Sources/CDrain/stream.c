@@ -96,7 +96,7 @@ bool stream_held(const struct stream *s) {
 }
 
 bool stream_wanted(const struct stream *s) {
-    if (s->fd < 0 || stream_held(s)) return false;
+    if (s->fd < 0 || tap_blocks(&s->tap) || stream_held(s)) return false;
     if (s->buffer.head_length < s->buffer.head_size) return true;
     return s->buffer.tail_size == 0 || ring_room(s) > 0;
 }
@@ -163,29 +163,57 @@ static bool head_full(const struct stream *s) {
     return s->buffer.head_length == s->buffer.head_size;
 }
 
+// Read once, into the ring of whoever reads along, and copied from there to where it is kept.
+// Nobody protects bytes of such a stream by `hold`.
+static ssize_t share_some(struct stream *s, struct iovec runs[2], int count) {
+    ssize_t n = readv(s->fd, runs, count);
+    size_t left = n > 0 ? (size_t)n : 0;
+    tap_filled(&s->tap, left);
+    for (int i = 0; left > 0; i++) {
+        size_t part = runs[i].iov_len < left ? runs[i].iov_len : left;
+        if (s->events) drain_events_take(s->events, runs[i].iov_base, part);
+        buffer_append(&s->buffer, runs[i].iov_base, part);
+        left -= part;
+    }
+    return n;
+}
+
 // Shows, keeps or drops what comes next.
 static ssize_t pass_some(struct stream *s, struct sink *sink, size_t most) {
+    struct iovec runs[3];
+    int count = tap_space(&s->tap, most, runs);
+    if (count > 0) return share_some(s, runs, count);
     if (s->events) return show_some(s, most);
     if (head_full(s) && s->buffer.tail_size == 0) return drop_some(s, sink, most);
-    struct iovec runs[3];
-    int count = buffer_space(&s->buffer, ring_room(s), runs);
+    count = buffer_space(&s->buffer, ring_room(s), runs);
     return keep_some(s, runs, count, most);
+}
+
+// Whether somebody sees all that comes next.
+static bool is_shown(const struct stream *s) {
+    return s->events || tap_room(&s->tap) > 0;
+}
+
+// How much `pass_some` may do with what comes next.
+static size_t passable(const struct stream *s) {
+    const struct buffer *b = &s->buffer;
+    if (tap_room(&s->tap) > 0) return tap_room(&s->tap);
+    if (s->events && (b->tail_size == 0 || s->hold == UINT64_MAX)) return EVENTS_WINDOW;
+    return b->head_size - b->head_length + ring_room(s);
 }
 
 // What nobody here will see goes to the spool as it is; of the rest, which was copied there before,
 // as much is read as was copied.
 static ssize_t spool_some(struct stream *s, struct sink *sink, size_t most) {
-    const struct buffer *b = &s->buffer;
     size_t unseen = 0;
-    if (!s->events && head_full(s)) unseen = b->tail_size == 0 ? most : hopeless(s);
+    if (!is_shown(s) && head_full(s)) unseen = s->buffer.tail_size == 0 ? most : hopeless(s);
     if (s->spool->copied == 0 && unseen > 0) {
         ssize_t moved = spool_take(s->spool, s->fd, unseen < most ? unseen : most, false);
         if (moved > 0) buffer_gap(&s->buffer);
         return moved;
     }
     if (s->spool->copied == 0) {
-        size_t room = b->head_size - b->head_length + ring_room(s);
-        if (s->events && (b->tail_size == 0 || s->hold == UINT64_MAX)) room = EVENTS_WINDOW;
+        size_t room = passable(s);
         ssize_t copied = spool_take(s->spool, s->fd, room < most ? room : most, true);
         if (copied <= 0) return copied;
     }
@@ -195,13 +223,20 @@ static ssize_t spool_some(struct stream *s, struct sink *sink, size_t most) {
     return n;
 }
 
-static ssize_t step(struct stream *s, struct sink *sink, size_t most) {
+static ssize_t move_some(struct stream *s, struct sink *sink, size_t most) {
     if (s->spool && (s->spool->copied > 0 || spool_takes(s->spool))) {
         ssize_t n = spool_some(s, sink, most);
         if (n != SPOOL_OFF) return n;
     }
-    size_t excess = !s->events && head_full(s) ? hopeless(s) : 0;
+    size_t excess = !is_shown(s) && head_full(s) ? hopeless(s) : 0;
     return excess > 0 ? skip_ahead(s, sink, excess) : pass_some(s, sink, most);
+}
+
+static ssize_t step(struct stream *s, struct sink *sink, size_t most) {
+    uint64_t before = s->tap.filled;
+    ssize_t n = move_some(s, sink, most);
+    if (n > 0) tap_dropped(&s->tap, (size_t)n - (size_t)(s->tap.filled - before));
+    return n;
 }
 
 size_t stream_move(struct stream *s, struct sink *sink, size_t budget, bool dry) {
@@ -251,4 +286,9 @@ void stream_pace(struct stream *s, size_t found, int64_t now) {
         s->rest = s->rest * 2 < most ? s->rest * 2 : most;
     }
     s->rest_until = now + s->rest;
+}
+
+void stream_attend(struct stream *s) {
+    s->rest = s->rest_until = 0;
+    s->small_finds = 0;
 }

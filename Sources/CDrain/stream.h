@@ -6,6 +6,7 @@
 #include "buffer.h"
 #include "events.h"
 #include "spool.h"
+#include "tap.h"
 
 struct stream {
     int fd;               // reading end, non-blocking, owned; -1 once closed
@@ -24,6 +25,8 @@ struct stream {
     struct drain_events *events; // reads all of it as well; borrowed, or NULL
     uint64_t owed;               // what it will have carried with what its leader left in the pipe
     struct drain_spool *spool;   // takes all of it as well; borrowed, or NULL
+    struct tap tap;              // whoever reads it as it comes
+    bool parked;                 // taken out of the epoll till there is room in the tap
 };
 
 // Where bytes go that nobody wants. `fd` is /dev/null, -1 before it was needed, -2 when it
@@ -44,6 +47,9 @@ bool stream_wanted(const struct stream *s);
 
 // Sets how long to look away, by what was found.
 void stream_pace(struct stream *s, size_t found, int64_t now);
+
+// Whoever reads it has asked something and waits for the answer: it is looked at when it comes.
+void stream_attend(struct stream *s);
 
 void stream_close(struct stream *s);
 void sink_close(struct sink *sink);

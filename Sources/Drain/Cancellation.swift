@@ -44,7 +44,7 @@ public final class Cancellation: Sendable {
 }
 
 /// Readable from when it was rung.
-final class Bell: Sendable {
+final class Wakeup: Sendable {
     let descriptor: Int32
 
     init() throws(DrainError) {

@@ -11,7 +11,7 @@ import CDrain
 ///
 /// Whatever is left when it goes out of scope is ended: `drain_close`.
 @safe struct Child: ~Copyable {
-    private let raw: OpaquePointer
+    let raw: OpaquePointer
     private let means: Means
     /// What the core lends for as long as the child is there.
     private let events: EventLog?
@@ -173,7 +173,7 @@ import CDrain
 
 /// A command's standard input, open for the length of a spawn.
 private struct InputDescriptor: ~Copyable {
-    /// -1 for /dev/null, which the core opens.
+    /// -1 for /dev/null and DRAIN_INPUT_PIPE for a pipe, which the core opens.
     let descriptor: Int32
     private let owned: Bool
 
@@ -181,6 +181,8 @@ private struct InputDescriptor: ~Copyable {
         switch input {
         case .null:
             (descriptor, owned) = (-1, false)
+        case .pipe:
+            (descriptor, owned) = (DRAIN_INPUT_PIPE, false)
         case .inherited:
             (descriptor, owned) = (fcntl(0, F_GETFD) < 0 ? -1 : 0, false)
         case .descriptor(let number):

@@ -4,7 +4,7 @@ import CDrain
 /// is finished, then reap and report. It never waits: `perform` does, for one run, on the calling thread;
 /// a `Loop` does for many.
 struct Run: ~Copyable {
-    private let child: Child
+    let child: Child
     private let command: Command
     private let limits: Limits
     private let leavesBackground: Bool
@@ -38,11 +38,12 @@ struct Run: ~Copyable {
         let log = try events.map { (filter) throws(DrainError) in try EventLog(filter) }
         let registration = try registry?.register(command, own)
         defer { registration?.remove() }
-        let bell = try spool.map { (_) throws(DrainError) in try Bell() }
+        let bell = try spool.map { (_) throws(DrainError) in try Wakeup() }
         let disk = try spool.map { (spool) throws(DrainError) in
             try SpoolRun(spool, command, limits.keep) { bell?.ring() }
         }
         var run = try Run(command, limits, timeouts, own, log, disk)
+        run.closeInput()
         run.complete(registration)
         do throws(DrainError) { try run.untilFinished(cancellation, attendants, bell) } catch {
             run.fail(error)
@@ -84,7 +85,7 @@ struct Run: ~Copyable {
     mutating func complete(_ registration: Registration?) { registration?.complete(child.pid) }
 
     private mutating func untilFinished(
-        _ cancellation: CancellationSource?, _ attendants: [any Attendant], _ bell: Bell?
+        _ cancellation: CancellationSource?, _ attendants: [any Attendant], _ bell: Wakeup?
     ) throws(DrainError) {
         let nothing = drain_watch(fd: -1, read: true, write: false, ready: false)
         var watches = [drain_watch](repeating: nothing, count: Run.ownWatches)
@@ -151,7 +152,7 @@ struct Run: ~Copyable {
         seen.moved = round.moved.0 > 0 || round.moved.1 > 0
         seen.exited = round.exited
         seen.closed = round.closed
-        seen.held = round.held
+        seen.isHeld = round.held
         seen.others = nil
         if round.exited, exitedAt == nil { exitedAt = round.now }
     }
@@ -164,11 +165,19 @@ struct Run: ~Copyable {
 
     mutating func leave(_ set: borrowing ChildSet) { child.leave(set) }
 
-    /// The same as `take` where nobody looked.
-    mutating func takeKnown() { take(child.known()) }
+    /// What there is to `take` where nobody looked.
+    mutating func known() -> drain_round { child.known() }
+
+    var pid: Int32 { mutating get { child.pid } }
+
+    /// Nobody is going to write to it.
+    mutating func closeInput() { child.closeInput() }
 
     /// Whether something is known of the command that was not taken note of.
     mutating func hasNews() -> Bool { child.known().exited && !seen.exited }
+
+    /// Since the last look, a stream was left unread for the sake of somebody who reads it along.
+    mutating func note(isHeld: Bool) { seen.isHeld = seen.isHeld || isHeld }
 
     /// The run is to be ended. The first wish counts.
     mutating func cancel(_ wish: CancellationSource.Wish) {
@@ -200,7 +209,10 @@ struct Run: ~Copyable {
 
     /// What is in the pipes is counted before they are given up, whoever was to see it first.
     private mutating func countTheRest() throws(DrainError) {
-        for stream in Stream.allCases { child.hold(stream, from: .max) }
+        for stream in Stream.allCases {
+            child.hold(stream, from: .max)
+            child.dropRest(stream)
+        }
         child.hurry()
         var none: [drain_watch] = []
         let round = try child.pump(&none, until: seen.now)

@@ -16,12 +16,12 @@ struct TimeoutMachine {
         var now: Instant
         /// A stream moved since the last observation.
         var moved = false
+        /// A stream was left unread since, till those who read it along, or its spool, have room.
+        var isHeld = false
         /// The leader has ended.
         var exited = false
         /// Neither stream is open any more.
         var closed = false
-        /// What the leader has written is still there, since a spool has no room.
-        var held = false
         /// Somebody asked for the end, with this as the first signal; nil for the usual one.
         var cancellation: CancellationSource.Wish?
         /// Whether members of the group other than the leader live; nil when nobody looked since
@@ -66,7 +66,9 @@ struct TimeoutMachine {
     static let patience = Duration.seconds(2)
     /// How often to look for processes of which nothing tells us: those that were asked to end,
     /// and those that were killed and will be gone at once.
-    static let glance = (asked: Duration.milliseconds(5), killed: Duration.milliseconds(1))
+    static let glance = (
+        asked: Duration.milliseconds(5), killed: Duration.milliseconds(1), held: Duration.milliseconds(10)
+    )
 
     /// How long a process that has closed its streams is given to end by itself before it is taken for one
     /// that was left behind.
@@ -167,9 +169,10 @@ struct TimeoutMachine {
 
     private mutating func draining(_ seen: Observation, until: Instant, settled: Bool) -> Action? {
         var until = until
-        if seen.held, !settled, cause == nil {
-            // It is us who are waited for, and nobody else yet.
-            until = min(seen.now.advanced(by: timeouts.drainGrace), wallAt)
+        if seen.isHeld, !settled, cause == nil {
+            // It is us who are waited for, a disk or a reader, and not yet those who hold a stream.
+            let grace = max(timeouts.drainGrace, TimeoutMachine.glance.held)
+            until = min(seen.now.advanced(by: grace), wallAt)
             state = .draining(until: until, settled: settled)
         }
         if !settled, seen.cancellation != nil { cause = .cancelled }

@@ -65,6 +65,9 @@ static const int DRAIN_STDOUT = 0;
 static const int DRAIN_STDERR = 1;
 enum { DRAIN_STREAMS = 2 };
 
+/// For `drain_spec.input`.
+static const int DRAIN_INPUT_PIPE = -2;
+
 /// How much of one stream is kept, in bytes: its first `head` and its last `tail`. What lies
 /// between is counted and thrown away. Memory is reserved for both, and costs nothing until
 /// it is filled.
@@ -125,7 +128,8 @@ struct drain_spec {
     char *_Nullable const *_Nullable envp;
     /// The working directory, or NULL for the host's.
     const char *_Nullable directory;
-    /// The descriptor that becomes standard input; -1 for /dev/null.
+    /// The descriptor that becomes standard input; -1 for /dev/null, DRAIN_INPUT_PIPE for a pipe to
+    /// write to, see section 14.
     int input;
     /// Applied in this order, in the child.
     const struct drain_rlimit *_Nullable rlimits;
@@ -246,6 +250,7 @@ struct drain_round {
     bool exited;       ///< the leader has ended; it is still there to be reaped
     bool closed;       ///< neither stream is open any more
     bool held;         ///< what the leader has written is not read: its spool has no room
+    bool writable;     ///< `drain_set_await_input` is answered
 };
 
 /// One round: waits until a stream can be read, the leader ends, a watch is ready or `until`
@@ -625,6 +630,13 @@ int drain_events_open(const struct drain_type *_Nullable types, size_t count, si
 /// Reads on.
 void drain_events_take(struct drain_events *events, const uint8_t *_Nullable bytes, size_t count);
 
+/// Reads on to the end of the first line that is kept, or of the bytes. Returns how many were
+/// taken; none while something is kept.
+size_t drain_events_take_one(struct drain_events *events, const uint8_t *bytes, size_t count);
+
+/// What is kept so far is kept no more. The counts go on, and it does not count as dropped.
+void drain_events_forget(struct drain_events *events);
+
 /// There is no more: a last line without a newline is one too. Nothing is taken after this.
 void drain_events_finish(struct drain_events *events);
 
@@ -760,6 +772,59 @@ void drain_spool_name(const struct drain_spool *spool, uint64_t offset,
 
 /// When neither side uses it any more. The files stay.
 void drain_spool_close(struct drain_spool *_Nullable spool);
+
+// 15. Talking with a child -------------------------------------------------------------------
+//
+// A stream that somebody reads as it comes has a tap: each byte is read once, into a ring of the
+// caller's, and kept, counted and shown to the events from there as without. Byte number n of those
+// that were put in is at n modulo the size of the ring.
+
+/// What a tap has seen.
+struct drain_tap {
+    uint64_t filled;  ///< bytes put in
+    uint64_t dropped; ///< bytes that found no room, after those put in since the last look
+    bool ended;       ///< the stream is not read any more
+    bool eof;         ///< since its end was reached
+};
+
+/// Begins, right after the spawn. The ring has `size` bytes, room for as many, and is borrowed
+/// until `drain_tap_close` or `drain_close`. Where there is no room, bytes are left in the pipe, so
+/// that the command waits; or, if `drops`, counted and kept out of the ring.
+void drain_tap_open(struct drain_child *child, int which, uint8_t *ring, size_t size, bool drops);
+
+/// The ring is not written any more, and nothing is held back.
+void drain_tap_close(struct drain_child *child, int which);
+
+struct drain_tap drain_tap_look(const struct drain_child *child, int which);
+
+/// The ring may be filled up to byte number `limit`: what is before `limit` less the size of the
+/// ring is not needed any more.
+void drain_tap_allow(struct drain_child *child, int which, uint64_t limit);
+
+/// From now on what finds no room is dropped.
+void drain_tap_drop(struct drain_child *child, int which);
+
+/// In a set, a stream without room is not looked at any more. Looks again at those that have room.
+/// 0 or an errno value.
+int drain_set_resume(struct drain_set *set, struct drain_child *child);
+
+/// How many bytes there are up to the last newline, itself included; 0 where there is none.
+size_t drain_lines_end(const uint8_t *bytes, size_t count);
+
+/// Somebody waits for an answer of the child: no stream of it is looked away from for now.
+void drain_attend(struct drain_child *child);
+
+/// The writing end of standard input, which does not block; -1 where there is none, or no more. It
+/// stays the child's. To be written to with `drain_write`, by any thread.
+int drain_input(const struct drain_child *child);
+
+/// Closes it: an end of file for the child. Nobody may be writing to it.
+void drain_input_close(struct drain_child *child);
+
+/// For a child of the set: a round will say, once, that there is room in standard input, or that
+/// nobody reads it any more. A pipe that was full is enlarged once, as the others are. 0 or an
+/// errno value; EBADF when it is closed.
+int drain_set_await_input(struct drain_set *set, struct drain_child *child);
 
 #if defined(__clang__)
 #pragma clang assume_nonnull end
