@@ -8,7 +8,7 @@
 /// each until it has executed its program, and two or three that drive what was started, so that one that is
 /// held up does not hold up everything. They are made when they are first needed, and stay.
 ///
-/// Runs under a supervisor have as many of their own: what they ask it they wait for, up to a quarter of a
+/// Runs under a supervisor have as many of their own, up to four: what they ask it they wait for, up to a quarter of a
 /// minute where it does not answer, and nobody else is to wait with them.
 final class LoopPool: Sendable {
     private static let shared = LoopPool()
