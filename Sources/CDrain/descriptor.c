@@ -70,6 +70,30 @@ int drain_memory_file(const void *bytes, size_t count) {
     return -error;
 }
 
+int drain_input_open(const char *path, int *fd, bool *named_pipe) {
+    struct stat st;
+    *named_pipe = false;
+    // By its name first: to open a pipe for reading lets its writers go on, who must not find it
+    // closed again.
+    *fd = open(path, O_PATH | O_CLOEXEC);
+    if (*fd < 0) return errno;
+    int error = fstat(*fd, &st) != 0 ? errno : 0;
+    *named_pipe = !error && S_ISFIFO(st.st_mode);
+    if (*named_pipe && faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0) error = errno;
+    if (*named_pipe && !error) return 0;
+    close(*fd);
+    *fd = error ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (!error && *fd < 0) error = errno;
+    // The flag is the open file's, and would be the command's.
+    int flags = error ? 0 : fcntl(*fd, F_GETFL);
+    if (!error && (flags < 0 || fcntl(*fd, F_SETFL, flags & ~O_NONBLOCK) != 0)) {
+        error = errno;
+        close(*fd);
+        *fd = -1;
+    }
+    return error;
+}
+
 int drain_wake_open(void) {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return fd < 0 ? -errno : fd;

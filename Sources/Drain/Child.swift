@@ -34,7 +34,8 @@ import CDrain
         let rlimits = means.supervisor == nil ? command.resources.rlimits : []
         let keep = (limits.retention(of: .stdout).storage, limits.retention(of: .stderr).storage)
         var directory = CStrings(command.workingDirectory.map { [$0] } ?? [])
-        var arguments = CStrings(command.arguments(under: means.supervisor))
+        let program = input.isNamedPipe ? command.awaitingInput : command.arguments
+        var arguments = CStrings(command.resources.supervised(program, by: means.supervisor))
         let variables = command.environment.variables()
         var environment = CStrings(variables ?? [])
         var child: OpaquePointer?
@@ -175,9 +176,12 @@ import CDrain
 private struct InputDescriptor: ~Copyable {
     /// -1 for /dev/null and DRAIN_INPUT_PIPE for a pipe, which the core opens.
     let descriptor: Int32
+    /// It has a name and no more: what it names is to be opened by the command's own process.
+    let isNamedPipe: Bool
     private let owned: Bool
 
     init(_ input: Input) throws(DrainError) {
+        var isPipe = false
         switch input {
         case .null:
             (descriptor, owned) = (-1, false)
@@ -191,15 +195,17 @@ private struct InputDescriptor: ~Copyable {
             }
             (descriptor, owned) = (number, false)
         case .file(let path):
-            let number = unsafe (path.bytes + [0]).withUnsafeBytes { bytes in
-                unsafe open(
-                    bytes.baseAddress!.assumingMemoryBound(to: CChar.self), O_RDONLY | O_CLOEXEC | O_NOCTTY)
+            var opened: Int32 = -1
+            var name = CStrings([path])
+            let error = unsafe name.withPointers { unsafe drain_input_open($0[0]!, &opened, &isPipe) }
+            guard error == 0 else {
+                throw DrainError(.standardInput, path.description, Errno(rawValue: error))
             }
-            guard number >= 0 else { throw DrainError(.standardInput, path.description, .current) }
-            (descriptor, owned) = (number, true)
+            (descriptor, owned) = (opened, true)
         case .bytes(let bytes):
             (descriptor, owned) = (try memoryFile(bytes), true)
         }
+        isNamedPipe = isPipe
     }
 
     deinit {
@@ -230,19 +236,27 @@ extension Command {
 }
 
 extension Command {
-    /// The program and its arguments, or what makes a drain-run supervise it. Its limits are set there.
-    fileprivate func arguments(under supervisor: OSString?) -> [OSString] {
-        guard let supervisor else { return arguments }
+    /// A shell that opens the named pipe which it has for its standard input, and so waits until somebody
+    /// writes to it, and then becomes the program.
+    fileprivate var awaitingInput: [OSString] {
+        ["/bin/sh", "-c", #"exec "$@" </proc/self/fd/0"#, "sh"] + arguments
+    }
+}
+
+extension ResourceLimits {
+    /// A program and its arguments, or what makes a drain-run supervise it and set these limits there.
+    fileprivate func supervised(_ program: [OSString], by supervisor: OSString?) -> [OSString] {
+        guard let supervisor else { return program }
         var words: [OSString] = [supervisor, "--supervise"]
-        if let time = resources.cpuTime { words += ["--cpu-time", OSString("\(time.wholeSeconds)")] }
+        if let time = cpuTime { words += ["--cpu-time", OSString("\(time.wholeSeconds)")] }
         func add(_ option: OSString, _ value: Int?) {
             if let value { words += [option, OSString("\(max(0, value))")] }
         }
-        add("--memory", resources.memory)
-        add("--file-size", resources.fileSize)
-        add("--open-files", resources.openFiles)
-        add("--processes", resources.processes)
-        return words + ["--"] + arguments
+        add("--memory", memory)
+        add("--file-size", fileSize)
+        add("--open-files", openFiles)
+        add("--processes", processes)
+        return words + ["--"] + program
     }
 }
 

@@ -39,7 +39,10 @@ public enum Input: Sendable, Hashable {
     case null
     /// The host's own. If that is closed, /dev/null.
     case inherited
-    /// A file, opened for reading before anything is started.
+    /// A file, opened for reading before anything is started. One for which open(2) would wait is not
+    /// waited for; but a named pipe is opened by the command's own process, a /bin/sh that then becomes the
+    /// program: it waits until somebody writes to the pipe, as a shell does, and time limits and
+    /// cancellation end that. A program that is not there is the shell's to tell: exit code 127, or 126.
     case file(OSString)
     /// An open descriptor, which stays the caller's.
     case descriptor(Int32)

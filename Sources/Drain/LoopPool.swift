@@ -7,8 +7,19 @@
 /// The threads of a process that all asynchronous runs share: one that starts commands, since that waits for
 /// each until it has executed its program, and two or three that drive what was started, so that one that is
 /// held up does not hold up everything. They are made when they are first needed, and stay.
+///
+/// Runs under a supervisor have as many of their own, up to four: what they ask it they wait for, up to a quarter of a
+/// minute where it does not answer, and nobody else is to wait with them.
 final class LoopPool: Sendable {
-    static let shared = LoopPool()
+    private static let shared = LoopPool()
+    private static let supervised = LoopPool()
+
+    static func pool(for timeouts: Timeouts) -> LoopPool {
+        if case .supervisor = timeouts.killMethod { supervised } else { shared }
+    }
+
+    /// Of both.
+    static var threads: Int { shared.threads + supervised.threads }
 
     /// Two at least, and with the one that starts commands never more than four threads.
     private let most = max(2, min(3, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
@@ -21,7 +32,7 @@ final class LoopPool: Sendable {
         var canStart = false
     }
 
-    var threads: Int { state.withLock { $0.loops.count + ($0.canStart ? 1 : 0) } }
+    private var threads: Int { state.withLock { $0.loops.count + ($0.canStart ? 1 : 0) } }
 
     /// Any thread. Throws when there is no thread that could start it.
     func submit(_ job: Job) throws(DrainError) {

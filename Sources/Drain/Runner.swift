@@ -198,7 +198,7 @@ public final class Runner: Sendable {
     }
 
     private func submit(_ job: Job) {
-        do throws(DrainError) { try LoopPool.shared.submit(job) } catch {
+        do throws(DrainError) { try LoopPool.pool(for: job.timeouts).submit(job) } catch {
             finished(job, .failure(error), counted: 0)
             job.resume(.failure(error))
         }
@@ -239,7 +239,7 @@ public final class Runner: Sendable {
         diagnostics.started = started.load(ordering: .relaxed)
         diagnostics.bytesSeen = bytesSeen.load(ordering: .relaxed)
         diagnostics.memoryBudget = memoryBudget
-        diagnostics.threads = LoopPool.shared.threads
+        diagnostics.threads = LoopPool.threads
         diagnostics.descriptors = Int(clamping: drain_descriptor_count())
         return diagnostics
     }

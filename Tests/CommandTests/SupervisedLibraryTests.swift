@@ -19,6 +19,35 @@ import Testing
         #expect(report.killMethod == nil && report.survivors.isEmpty)
     }
 
+    /// The processes of the drain-runs that supervise for us.
+    private func supervisors() -> [pid_t] {
+        let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return processes.compactMap { pid_t($0) }.filter { pid in
+            let words = (try? Data(contentsOf: URL(fileURLWithPath: "/proc/\(pid)/cmdline"))) ?? Data()
+            return String(decoding: words, as: UTF8.self).contains("--supervise\0--\0sleep\09876")
+        }
+    }
+
+    @Test func `A supervisor that does not answer holds up nobody else`() async throws {
+        let runner = Runner(maxRunning: 50)
+        let stuck = Task {
+            try await runner.run(Command("sleep", "9876"), timeouts: timeouts { $0.killAfter = .zero })
+        }
+        while runner.diagnostics.started < 1 { try await Task.sleep(for: .milliseconds(2)) }
+        let stopped = supervisors()
+        #expect(stopped.count == 2)
+        for pid in stopped { kill(pid, SIGSTOP) }
+        stuck.cancel()
+        // More than there are threads, so that one of them would have to be the stuck run's.
+        try await withThrowingTaskGroup(of: Report.self) { group in
+            for _ in 0..<20 { group.addTask { try await runner.run(Command("true")) } }
+            for try await report in group { #expect(report.exitCode == 0) }
+        }
+        #expect(runner.diagnostics.running == 1)
+        for pid in stopped { kill(pid, SIGCONT) }
+        #expect(try await stuck.value.outcome == .cancelled)
+    }
+
     @Test func `The signal that ended it is told`() throws {
         let report = try Command("/bin/sh", arguments: ["-c", "kill -9 $$"]).runBlocking(timeouts: timeouts())
         #expect(report.exitCode == -9 && report.outcome == .signaled)

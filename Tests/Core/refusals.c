@@ -95,8 +95,6 @@ static const struct refusal SPAWN[] = {
     {"pipes cannot grow", SYS_fcntl, EPERM, 1, F_SETPIPE_SZ, true, 0, DRAIN_STAGE_MEMORY},
     {"there is no memory for the buffers", SYS_mmap, ENOMEM, 1, HEAD + TAIL, true, ENOMEM,
      DRAIN_STAGE_MEMORY},
-    {"there is no memory for the stack", SYS_mmap, ENOMEM, 1, 64 << 10, true, ENOMEM,
-     DRAIN_STAGE_CLONE},
     {"the signal mask cannot be set", SYS_rt_sigprocmask, EINVAL, 0, SIG_SETMASK, true, EINVAL,
      DRAIN_STAGE_CLONE},
     {"descriptors cannot be moved", SYS_dup3, EBUSY, 0, 0, false, EBUSY, DRAIN_STAGE_DESCRIPTOR},

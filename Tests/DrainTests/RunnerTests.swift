@@ -164,7 +164,8 @@ import Testing
         #expect(after.finished == tally.outcomes)
         #expect(after.bytesSeen == tally.bytes && after.bytesKept + after.bytesDiscarded == tally.bytes)
         #expect(after.runningHighWater <= 60 && after.memoryHighWater <= 24 << 20)
-        #expect(after.threads <= 4)
+        // Tests of supervised runs, which have threads of their own, may be in this process.
+        #expect(after.threads <= 8)
         // Other tests open descriptors meanwhile.
         #expect(after.leaks(since: before).filter { !$0.hasPrefix("descriptors") } == [])
     }

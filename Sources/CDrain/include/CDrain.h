@@ -206,6 +206,11 @@ pid_t drain_pid(const struct drain_child *child);
 /// descriptor for the caller to close, or a negated errno value.
 int drain_memory_file(const void *_Nullable bytes, size_t count);
 
+/// Opens a file for a command to read, and waits for nobody: not for the writer of a named pipe, of
+/// which `*fd` is a mere name then (O_PATH, open(2)), to be opened again by /proc/self/fd. 0 and a
+/// descriptor for the caller to close, or an errno value; EACCES for what must not be read.
+int drain_input_open(const char *path, int *fd, bool *named_pipe);
+
 /// A descriptor that becomes readable for good with `drain_wake` (eventfd(2)), for the caller to
 /// close; or a negated errno value.
 int drain_wake_open(void);
