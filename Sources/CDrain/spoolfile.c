@@ -251,20 +251,28 @@ enum drain_spool_progress drain_spool_step(struct drain_spool *s, struct drain_d
     return DRAIN_SPOOL_MORE;
 }
 
+static const struct drain_spool_part *find_part(const struct drain_spool_state *state,
+                                                uint64_t offset) {
+    for (size_t i = 0; i < state->count; i++)
+        if (state->parts[i].offset == offset) return &state->parts[i];
+    return NULL;
+}
+
 void drain_spool_revert(struct drain_spool *s, const struct drain_spool_state *state) {
     char name[DRAIN_SPOOL_NAME];
     fail(s, ECANCELED);
     s->reverted = true;
+    close_file(s);
     for (size_t i = 0; i < s->state.count; i++) {
-        const struct drain_spool_part *now = &s->state.parts[i], *then = NULL;
-        for (size_t j = 0; j < state->count; j++)
-            if (state->parts[j].offset == now->offset) then = &state->parts[j];
-        if (then && then->bytes == now->bytes) continue;
-        if (then && i == s->state.count - 1 && s->file >= 0 &&
-            ftruncate(s->file, (off_t)then->bytes) == 0)
-            continue;
+        const struct drain_spool_part *now = &s->state.parts[i];
+        const struct drain_spool_part *then = find_part(state, now->offset);
+        if ((then && then->bytes == now->bytes) || !is_there(s, now)) continue;
         drain_spool_name(s, now->offset, name);
+        int file = then ? openat(s->directory, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
         if (!then) unlinkat(s->directory, name, 0);
+        // What cannot be cut off is behind what was told of, and nobody reads it.
+        if (file >= 0 && ftruncate(file, (off_t)then->bytes) != 0) s->state.error = errno;
+        if (file >= 0) close(file);
     }
     s->state = *state;
 }

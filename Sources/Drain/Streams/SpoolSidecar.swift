@@ -27,7 +27,8 @@ struct SpoolSidecar: Sendable {
         write(to: &json, streams)
         json.newline()
         json.flush()
-        return directory.replace(file, bytes)
+        let error = directory.replace(file, bytes)
+        return error != nil && streams != nil ? directory.overwrite(file, bytes) : error
     }
 
     func remove(_ directory: SpoolDirectory) { directory.remove(file) }
