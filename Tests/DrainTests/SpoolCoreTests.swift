@@ -20,7 +20,7 @@ final class SlowDisk {
         directory = open(place.path, O_RDONLY | O_DIRECTORY)
         var plan = drain_spool_plan(
             directory: directory, prefix: strdup("run.stdout."), suffix: strdup(""), most: most,
-            keeps_end: keepsEnd, patience: patience, pipe_size: 0)
+            keeps_end: keepsEnd, patience: patience, pipe_size: 0, filtered: false)
         var opened: OpaquePointer?
         var made: OpaquePointer?
         #expect(drain_spool_open(&plan, &opened) == 0 && drain_disk_open(&made) == 0)
@@ -30,12 +30,12 @@ final class SlowDisk {
         disk = try #require(made)
         var argv = CStrings(["/bin/sh", "-c", OSString(line)])
         var failure = drain_failure()
-        let nothing = drain_means(supervised: false, cgroup: nil, marker: 0, badge: 0)
+        let nothing = drain_means(supervised: false, cgroup: nil, marker: 0, badge: 0, spared: (0, 0))
         let error = argv.withPointers { argv in
             var spec = drain_spec(
                 argv: argv, envp: nil, directory: nil, input: -1, rlimits: nil, rlimit_count: 0,
                 keep: (drain_keep(head: head, tail: tail), drain_keep(head: 0, tail: 0)), pipe_size: 0,
-                shares_output: false, remote: false, leaves_background: false, events: nil,
+                shares_output: false, outputs: nil, remote: false, leaves_background: false, events: nil,
                 spools: (spool, nil), means: nothing)
             return drain_spawn(&spec, &child, &failure)
         }
