@@ -94,6 +94,23 @@ int drain_input_open(const char *path, int *fd, bool *named_pipe) {
     return error;
 }
 
+int drain_pipe_open(int *ends) {
+    int made[2], error = 0;
+    ends[0] = ends[1] = -1;
+    if (pipe2(made, O_CLOEXEC | O_NONBLOCK) != 0) return errno;
+    for (int i = 0; i < 2; i++) {
+        // A host that runs without 0, 1 or 2 must not find a pipe of ours there.
+        ends[i] = made[i] > 2 ? made[i] : fcntl(made[i], F_DUPFD_CLOEXEC, 3);
+        if (ends[i] < 0) error = errno;
+        if (made[i] <= 2) close(made[i]);
+    }
+    for (int i = 0; i < 2 && error; i++) {
+        if (ends[i] >= 0) close(ends[i]);
+        ends[i] = -1;
+    }
+    return error;
+}
+
 int drain_wake_open(void) {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return fd < 0 ? -errno : fd;

@@ -193,8 +193,10 @@ static int open_outputs(struct drain_child *child, struct exec_plan *plan,
                         int writing[DRAIN_STREAMS]) {
     for (int i = 0; i < DRAIN_STREAMS; i++) {
         plan->output[i] = i + 1;
-        child->streams[i].eof = plan->spec->shares_output;
-        if (plan->spec->shares_output) continue;
+        const int *given = plan->spec->outputs;
+        child->streams[i].eof = plan->spec->shares_output || given;
+        if (given) plan->output[i] = given[i];
+        if (child->streams[i].eof) continue;
         int error = open_pipe(&child->streams[i], plan->spec->pipe_size, &writing[i]);
         plan->output[i] = writing[i];
         if (error) return error;

@@ -12,15 +12,9 @@ enum { PIECES = 16 };
 
 static int open_side_pipe(struct drain_spool *s, size_t size) {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return errno;
-    int *places[2] = {&s->out, &s->in};
-    int error = 0;
-    for (int i = 0; i < 2; i++) {
-        // A host that runs without 0, 1 or 2 must not find a pipe of ours there.
-        *places[i] = ends[i] > 2 ? ends[i] : fcntl(ends[i], F_DUPFD_CLOEXEC, 3);
-        if (*places[i] < 0) error = errno;
-        if (ends[i] <= 2) close(ends[i]);
-    }
+    int error = drain_pipe_open(ends);
+    s->out = ends[0];
+    s->in = ends[1];
     // A refusal leaves it as it is.
     int capacity = error || !size ? -1 : fcntl(s->in, F_SETPIPE_SZ, (int)size);
     if (!error && capacity < 0) capacity = fcntl(s->in, F_GETPIPE_SZ);
@@ -38,13 +32,16 @@ int drain_spool_open(const struct drain_spool_plan *plan, struct drain_spool **o
     strcpy(s->suffix, plan->suffix);
     s->directory = plan->directory;
     s->most = plan->most;
-    s->keeps_end = plan->keeps_end;
+    s->filtered = plan->filtered;
+    s->keeps_end = plan->keeps_end && !plan->filtered;
     s->piece = UINT64_MAX;
     if (s->keeps_end) s->piece = s->most < PIECES ? 1 : s->most / PIECES;
     s->left = s->keeps_end && s->most > 0 ? UINT64_MAX : s->most;
     s->patience = plan->patience;
     s->in = s->out = s->file = -1;
     int error = open_side_pipe(s, plan->pipe_size);
+    // The program's own reading is to wait for what comes.
+    if (!error && s->filtered && fcntl(s->out, F_SETFL, 0) != 0) error = errno;
     if (error) {
         drain_spool_close(s);
         return error;

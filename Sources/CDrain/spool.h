@@ -13,6 +13,7 @@ struct drain_spool {
     uint64_t most;  // bytes on disk
     uint64_t piece; // bytes of a part; UINT64_MAX where there is only one
     bool keeps_end;
+    bool filtered;
     char prefix[96], suffix[32];
 
     // The side's that pumps.
@@ -32,6 +33,7 @@ struct drain_spool {
     uint64_t received; // bytes that came out
     uint64_t held;     // bytes of all parts
     bool stale;        // `doomed` is to be removed
+    bool released;     // nobody else reads the side pipe
     bool plain;        // the file system refuses splice
     uint64_t doomed;   // offset of a part
     bool reverted;     // nothing is written any more

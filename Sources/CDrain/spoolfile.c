@@ -28,8 +28,8 @@ int drain_disk_open(struct drain_disk **out) {
     *out = NULL;
     struct drain_disk *disk = calloc(1, sizeof *disk);
     if (!disk) return ENOMEM;
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
-        int error = errno;
+    int error = drain_pipe_open(ends);
+    if (error) {
         free(disk);
         return error;
     }
@@ -117,6 +117,24 @@ static void make_part(struct drain_spool *s) {
     };
 }
 
+int drain_spool_make_part(struct drain_spool *s) {
+    make_part(s);
+    int file = s->file;
+    s->file = -1;
+    if (!s->state.error) return file;
+    if (file >= 0) close(file);
+    return -s->state.error;
+}
+
+void drain_spool_unfilter(struct drain_spool *s) {
+    s->released = true;
+    atomic_store_explicit(&s->failed, true, memory_order_relaxed);
+}
+
+bool drain_spool_ended(const struct drain_spool *s) {
+    return atomic_load_explicit(&s->ended, memory_order_acquire);
+}
+
 // Bytes of a pipe to nowhere. What splice gives.
 static ssize_t discard(struct drain_disk *disk, int from, size_t count) {
     if (disk->null >= 0) {
@@ -168,14 +186,18 @@ static void write_out(struct drain_spool *s, struct drain_disk *disk, size_t cou
     }
 }
 
+static void drop(struct drain_spool *s, struct drain_disk *disk, size_t count) {
+    ssize_t n = discard(disk, s->out, count);
+    if (n > 0) s->received += (uint64_t)n;
+}
+
 // There are so many bytes that the oldest would be removed as soon as they are written.
 static void skip(struct drain_spool *s, struct drain_disk *disk, size_t excess) {
     if (s->state.count > 0) {
         drop_oldest(s);
         return;
     }
-    ssize_t n = discard(disk, s->out, excess);
-    if (n > 0) s->received += (uint64_t)n;
+    drop(s, disk, excess);
 }
 
 static void move_on(struct drain_spool *s, struct drain_disk *disk, size_t waiting) {
@@ -230,6 +252,7 @@ static enum drain_spool_progress finish(struct drain_spool *s) {
         fail(s, s->refusal);
         s->state.slow = s->slow;
     }
+    s->state.passed = s->taken - s->received;
     if (!s->reverted) check_parts(s);
     s->done = true;
     return DRAIN_SPOOL_DONE;
@@ -238,6 +261,7 @@ static enum drain_spool_progress finish(struct drain_spool *s) {
 enum drain_spool_progress drain_spool_step(struct drain_spool *s, struct drain_disk *disk) {
     bool ended = atomic_load_explicit(&s->ended, memory_order_acquire);
     int waiting = 0;
+    if (s->filtered && !s->released) return DRAIN_SPOOL_IDLE;
     if (s->stale) {
         remove_doomed(s);
         return DRAIN_SPOOL_MORE;
@@ -246,25 +270,33 @@ enum drain_spool_progress drain_spool_step(struct drain_spool *s, struct drain_d
         return ended ? finish(s) : DRAIN_SPOOL_IDLE;
     if (!atomic_load_explicit(&s->failed, memory_order_relaxed))
         move_on(s, disk, (size_t)waiting);
-    else if (discard(disk, s->out, (size_t)waiting) < 0 && errno != EINTR)
-        return ended ? finish(s) : DRAIN_SPOOL_IDLE;
+    else
+        drop(s, disk, (size_t)waiting);
     return DRAIN_SPOOL_MORE;
+}
+
+static const struct drain_spool_part *find_part(const struct drain_spool_state *state,
+                                                uint64_t offset) {
+    for (size_t i = 0; i < state->count; i++)
+        if (state->parts[i].offset == offset) return &state->parts[i];
+    return NULL;
 }
 
 void drain_spool_revert(struct drain_spool *s, const struct drain_spool_state *state) {
     char name[DRAIN_SPOOL_NAME];
     fail(s, ECANCELED);
     s->reverted = true;
+    close_file(s);
     for (size_t i = 0; i < s->state.count; i++) {
-        const struct drain_spool_part *now = &s->state.parts[i], *then = NULL;
-        for (size_t j = 0; j < state->count; j++)
-            if (state->parts[j].offset == now->offset) then = &state->parts[j];
-        if (then && then->bytes == now->bytes) continue;
-        if (then && i == s->state.count - 1 && s->file >= 0 &&
-            ftruncate(s->file, (off_t)then->bytes) == 0)
-            continue;
+        const struct drain_spool_part *now = &s->state.parts[i];
+        const struct drain_spool_part *then = find_part(state, now->offset);
+        if ((then && then->bytes == now->bytes) || !is_there(s, now)) continue;
         drain_spool_name(s, now->offset, name);
+        int file = then ? openat(s->directory, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
         if (!then) unlinkat(s->directory, name, 0);
+        // What cannot be cut off is behind what was told of, and nobody reads it.
+        if (file >= 0 && ftruncate(file, (off_t)then->bytes) != 0) s->state.error = errno;
+        if (file >= 0) close(file);
     }
     s->state = *state;
 }

@@ -21,12 +21,14 @@ import CDrain
     ///   - means: to outlive the child.
     ///   - events: reads standard output along.
     ///   - spool: gets both streams as well.
+    ///   - outputs: the command writes to these two descriptors, and nothing is read.
     ///   - sharesOutput: the command writes to the host's own standard output and error.
     ///   - leavesBackground: for a drain-run that supervises: what outlives the command is meant to.
     ///   - pipeSize: bytes that its pipes are made to hold; 0 for what the system gives.
     init(
         _ command: Command, _ limits: Limits, _ means: Means, events: EventLog? = nil,
-        spool: SpoolRun? = nil, sharesOutput: Bool = false, leavesBackground: Bool = false, pipeSize: Int = 0
+        spool: SpoolRun? = nil, sharesOutput: Bool = false, outputs: [Int32]? = nil,
+        leavesBackground: Bool = false, pipeSize: Int = 0
     ) throws(DrainError) {
         try command.check()
         let input = try InputDescriptor(command.standardInput)
@@ -43,12 +45,12 @@ import CDrain
         let error = unsafe arguments.withPointers { argv in
             unsafe environment.withPointers { envp in
                 unsafe directory.withPointers { path in
-                    unsafe rlimits.withUnsafeBufferPointer { limits in
+                    unsafe withPointers(rlimits, outputs) { limits, outputs in
                         var spec = unsafe drain_spec(
                             argv: argv, envp: variables == nil ? nil : envp, directory: path[0],
                             input: input.descriptor, rlimits: limits.baseAddress,
                             rlimit_count: limits.count, keep: keep, pipe_size: pipeSize,
-                            shares_output: sharesOutput, remote: means.supervisor != nil,
+                            shares_output: sharesOutput, outputs: outputs, remote: means.supervisor != nil,
                             leaves_background: leavesBackground, events: events?.raw,
                             spools: (spool?.raw(.stdout), spool?.raw(.stderr)), means: means.raw)
                         let error = unsafe drain_spawn(&spec, &child, &failure)
@@ -73,6 +75,9 @@ import CDrain
     }
 
     var pid: Int32 { unsafe drain_pid(raw) }
+
+    /// Readable when it has ended; the child's own.
+    var pidfd: Int32 { unsafe drain_pidfd(raw) }
 
     func pump(_ watches: inout [drain_watch], until: Instant) throws(DrainError) -> drain_round {
         var round = drain_round()
@@ -169,6 +174,17 @@ import CDrain
             maxResidentBytes: Int(clamping: status.max_rss),
             maxResidentFloor: Int(clamping: status.max_rss_floor))
         return (status.signal != 0 ? .signaled(status.signal) : .exited(status.code), usage)
+    }
+}
+
+/// NULL for no outputs.
+private func withPointers<R>(
+    _ limits: [drain_rlimit], _ outputs: [Int32]?,
+    _ body: (UnsafeBufferPointer<drain_rlimit>, UnsafePointer<Int32>?) -> R
+) -> R {
+    unsafe limits.withUnsafeBufferPointer { limits in
+        guard let outputs else { return unsafe body(limits, nil) }
+        return unsafe outputs.withUnsafeBufferPointer { unsafe body(limits, $0.baseAddress) }
     }
 }
 

@@ -42,6 +42,7 @@ struct Run: ~Copyable {
         let disk = try spool.map { (spool) throws(DrainError) in
             try SpoolRun(spool, command, limits.keep) { bell?.ring() }
         }
+        own.spared = disk?.helpers ?? []
         var run = try Run(command, limits, timeouts, own, log, disk)
         run.closeInput()
         run.complete(registration)
@@ -220,6 +221,7 @@ struct Run: ~Copyable {
     }
 
     mutating func report() -> Report {
+        spool?.endFilters()
         // Everything that needs the group's number comes before the reaping gives it back.
         var survivors = killMethod == nil || failure != nil ? [] : child.others()
         if killMethod != nil, exitedAt == nil { survivors.append(child.pid) }

@@ -26,6 +26,8 @@ enum Help {
                                     --keep tail, otherwise the first
               --spool-slow WHAT     a disk slower than the command: wait for it (default) or
                                     give-up spooling
+              --spool-filter LINE   each goes through this line of shell on its way, 'gzip' for
+                                    example; the first bytes are kept then
               --encode HOW          kept bytes in the report: text (default), base64 or none
               --report DEST         the report goes to a file, fd:N, or - (standard output)
               --live                also pass both streams on as they arrive, up to the caps;

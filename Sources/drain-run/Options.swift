@@ -54,7 +54,8 @@ struct Options {
         case signal = 0x73  // s
         case timeout = 0x74  // t
         case maxOutput = 0x100
-        case events, maxEvent, maxStdout, maxStderr, spool, maxSpool, spoolSlow, keep, cut, notice, encode,
+        case events, maxEvent, maxStdout, maxStderr, spool, maxSpool, spoolSlow, spoolFilter, keep, cut,
+            notice, encode,
             live, report, idleTimeout,
             drainGrace
         case background, killMethod, clearEnv, cpuTime, memory, fileSize, openFiles, processes, progress,
@@ -78,6 +79,7 @@ struct Options {
             case .spool: "spool"
             case .maxSpool: "max-spool"
             case .spoolSlow: "spool-slow"
+            case .spoolFilter: "spool-filter"
             case .keep: "keep"
             case .cut: "cut"
             case .notice: "notice"
@@ -131,6 +133,7 @@ struct Options {
         var spool: OSString?
         var maxSpool: Int?
         var spoolSlow = Spool.WhenSlow.wait
+        var spoolFilter: OSString?
         var report: Destination?
     }
 
@@ -232,6 +235,9 @@ struct Options {
             pending.spool = value
         case .maxSpool: pending.maxSpool = try size()
         case .spoolSlow: pending.spoolSlow = try choice(["wait": .wait, "give-up": .giveUp])
+        case .spoolFilter:
+            if value.bytes.isEmpty { throw bad("a line for /bin/sh, as in 'gzip'") }
+            pending.spoolFilter = value
         case .keep: limits.keep = try choice(["head": .head, "tail": .tail, "both": .both])
         case .cut: limits.cut = try choice(["byte": .byte, "character": .character, "line": .line])
         case .notice: limits.notice = true
@@ -326,7 +332,7 @@ struct Options {
         if let directory = pending.spool ?? environmentSpool() {
             spool = Spool(
                 directory: directory, maxBytes: pending.maxSpool ?? Spool.defaultBytes,
-                whenSlow: pending.spoolSlow)
+                whenSlow: pending.spoolSlow, filter: pending.spoolFilter.map { Command(["/bin/sh", "-c", $0]) })
         }
     }
 

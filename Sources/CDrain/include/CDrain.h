@@ -111,6 +111,9 @@ struct drain_means {
     /// Borne like a marker where there is none, and not looked for: for `drain_orphaned`, when this
     /// process has been killed. 0 for none.
     uint64_t badge;
+    /// Where `supervised`: children that are none of the command's tree, nor is what descends from
+    /// them. Numbers that nobody reaps before the child is reaped; 0 for none.
+    pid_t spared[DRAIN_STREAMS];
 };
 
 /// A reader of events; see section 12.
@@ -142,6 +145,8 @@ struct drain_spec {
     size_t pipe_size;
     /// The command writes to the host's own standard output and error, and nothing is read.
     bool shares_output;
+    /// The command writes to these two descriptors, both above 2, and nothing is read; or NULL.
+    const int *_Nullable outputs;
     /// What is run is a drain-run told to supervise (`--supervise`), which runs the command; see
     /// section 9. The child that comes of it is the command, as far as can be.
     bool remote;
@@ -202,6 +207,9 @@ int drain_spawn(const struct drain_spec *spec, struct drain_child *_Nullable *_N
 /// taken by another process before `drain_reap`.
 pid_t drain_pid(const struct drain_child *child);
 
+/// Its pidfd, which is readable when it has ended; the child's own.
+int drain_pidfd(const struct drain_child *child);
+
 /// A file in memory (memfd_create(2)) that holds these bytes and is read from its start. A
 /// descriptor for the caller to close, or a negated errno value.
 int drain_memory_file(const void *_Nullable bytes, size_t count);
@@ -210,6 +218,10 @@ int drain_memory_file(const void *_Nullable bytes, size_t count);
 /// which `*fd` is a mere name then (O_PATH, open(2)), to be opened again by /proc/self/fd. 0 and a
 /// descriptor for the caller to close, or an errno value; EACCES for what must not be read.
 int drain_input_open(const char *path, int *fd, bool *named_pipe);
+
+/// A pipe, reading end first, neither end of which waits or is below 3: pipe2(2). 0 or an errno
+/// value.
+int drain_pipe_open(int *ends);
 
 /// A descriptor that becomes readable for good with `drain_wake` (eventfd(2)), for the caller to
 /// close; or a negated errno value.
@@ -705,6 +717,8 @@ struct drain_spool_plan {
     int64_t patience;
     /// Bytes that the side pipe is made to hold, a power of two; 0 for what the system gives.
     size_t pipe_size;
+    /// Another program reads the side pipe, from its beginning on, and writes the one part.
+    bool filtered;
 };
 
 /// Opens the side pipe, and no file. 0 or an errno value. To be given to `drain_spool_close`.
@@ -716,6 +730,16 @@ void drain_spool_end(struct drain_spool *spool);
 
 /// The reading end of the side pipe, for poll(2).
 int drain_spool_descriptor(const struct drain_spool *spool);
+
+/// For one that is filtered, before anything else: makes its part. A descriptor for the caller to
+/// close, or a negated errno value. The program reads from `drain_spool_descriptor`.
+int drain_spool_make_part(struct drain_spool *spool);
+
+/// The program has ended: what comes from now on is taken out and dropped. The side's that writes.
+void drain_spool_unfilter(struct drain_spool *spool);
+
+/// Whether its stream has ended. Any thread.
+bool drain_spool_ended(const struct drain_spool *spool);
 
 /// What a thread that writes needs beside its spools: a pipe of its own. Opaque.
 ///
@@ -757,7 +781,9 @@ enum { DRAIN_SPOOL_PARTS = 33 };
 struct drain_spool_state {
     size_t count;
     struct drain_spool_part parts[DRAIN_SPOOL_PARTS]; ///< in order, each where the one before ends
-    int error;    ///< errno of what ended it before its stream; 0 while nothing has
+    int error; ///< errno of what ended it before its stream; 0 while nothing has
+    uint64_t
+        passed;   ///< once it is done, bytes of the stream that somebody took out and did not drop
     bool missing; ///< it ended since parts of it, or its directory, were gone
     bool slow;    ///< it ended since there was no room in the side pipe for longer than may be
 };

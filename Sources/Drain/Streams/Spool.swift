@@ -12,6 +12,8 @@ public struct Spool: Sendable, Hashable {
     public static let defaultBytes = 1 << 30
     /// How long `giveUp` waits for a disk that takes nothing.
     public static let patience = Duration.milliseconds(200)
+    /// How long a filter may go on when its input has ended.
+    static let filterPatience = Duration.seconds(10)
 
     /// Must exist.
     public var directory: OSString
@@ -19,6 +21,12 @@ public struct Spool: Sendable, Hashable {
     /// Negative values count as 0.
     public var maxBytes: Int
     public var whenSlow: WhenSlow
+    /// What each stream goes through on its way to disk, `Command.shell("gzip")` for example: started once for
+    /// each, with the stream as its standard input and a file as its standard output. A spool with a filter keeps
+    /// the beginning, whatever `Limits.keep` says, and what the filter writes may be a sixty-fourth larger than
+    /// `maxBytes`. A filter has ten seconds to end when its input has ended. What it is given as its standard
+    /// input is not used.
+    public var filter: Command?
 
     /// What happens when the disk is slower than the command.
     public enum WhenSlow: Sendable, Hashable, CaseIterable {
@@ -30,17 +38,19 @@ public struct Spool: Sendable, Hashable {
     }
 
     public init(
-        directory: OSString, maxBytes: Int = Spool.defaultBytes, whenSlow: WhenSlow = .wait
+        directory: OSString, maxBytes: Int = Spool.defaultBytes, whenSlow: WhenSlow = .wait,
+        filter: Command? = nil
     ) {
         self.directory = directory
         self.maxBytes = maxBytes
         self.whenSlow = whenSlow
+        self.filter = filter
     }
 }
 
 /// What is on disk of one stream when its run has ended.
 public struct SpoolReport: Sendable, Hashable {
-    /// `PageReader` reads them.
+    /// `PageReader` reads them. With a filter, what it made of so many bytes of the stream.
     public let files: SpoolFiles
     /// Why there is not all that there should be; what `files` says is there nonetheless.
     public let error: Report.Problem?

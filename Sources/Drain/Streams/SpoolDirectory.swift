@@ -67,6 +67,20 @@ final class SpoolDirectory: Sendable {
         return error
     }
 
+    /// The same without room for another file, and not whole at every moment: what needs no more than the
+    /// first block of a file that is there always finds room.
+    func overwrite(_ name: String, _ bytes: [UInt8]) -> Errno? {
+        var info = stat()
+        let file = unsafe openat(descriptor, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
+        if file < 0 { return .current }
+        defer { close(file) }
+        guard unsafe fstat(file, &info) == 0, bytes.count <= Int(info.st_blksize) else {
+            return Errno(rawValue: ENOSPC)
+        }
+        return SpoolDirectory.fill(file, bytes)
+            ?? (ftruncate(file, off_t(bytes.count)) == 0 ? nil : .current)
+    }
+
     private static func fill(_ file: Int32, _ bytes: [UInt8]) -> Errno? {
         var done = 0
         while done < bytes.count {

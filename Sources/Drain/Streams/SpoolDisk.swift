@@ -78,7 +78,9 @@ import CDrain
         for entry in entries {
             set.append(pollfd(fd: entry.lane.descriptor, events: Int16(POLLIN), revents: 0))
         }
-        unsafe _ = poll(&set, nfds_t(set.count), -1)
+        let until = entries.lazy.map(\.lane.deadline).min() ?? .never
+        let left = until == .never ? -1 : Int32(clamping: max(0, until - drain_now()) / 1_000_000 + 1)
+        unsafe _ = poll(&set, nfds_t(set.count), left)
         guard set[0].revents != 0 else { return }
         var times: UInt64 = 0
         unsafe _ = read(wakeDescriptor, &times, MemoryLayout.size(ofValue: times))

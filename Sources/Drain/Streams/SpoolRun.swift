@@ -14,6 +14,7 @@ final class SpoolRun: Sendable {
     let name: String
     private let directory: SpoolDirectory
     private let lanes: [SpoolLane]
+    private let filter: OSString?
     private let sidecar: SpoolSidecar
     /// By which a `SpoolStore` knows that it is being written.
     private let lock = FileLock()
@@ -36,15 +37,20 @@ final class SpoolRun: Sendable {
         directory = try SpoolDirectory(spool.directory)
         name = SpoolRun.name(startedAt)
         let plan = SpoolLane.Plan(spool, run: name, keep, pipeSize: pipeSize)
-        lanes = try [
-            SpoolLane(plan, .stdout, in: directory), SpoolLane(plan, .stderr, in: directory),
-        ]
+        let first = try SpoolLane(plan, .stdout, in: directory)
+        do throws(DrainError) { lanes = [first, try SpoolLane(plan, .stderr, in: directory)] } catch {
+            first.cancel()
+            throw error
+        }
+        filter = spool.filter.map { SpoolFilter.line($0) }
         disk = try SpoolDisk.of(directory.device)
         sidecar = SpoolSidecar(
             name: name, startedAt: startedAt, command: command.arguments, maxBytes: max(0, spool.maxBytes),
-            keep: keep, filter: nil)
-        let error = sidecar.write(directory, nil, lock: lock)
-        if let error { throw DrainError(.spool, spool.directory.description, error) }
+            keep: keep, filter: filter)
+        if let error = sidecar.write(directory, nil, lock: lock) {
+            for lane in lanes { lane.cancel() }
+            throw DrainError(.spool, spool.directory.description, error)
+        }
         state.withLock { $0.notify = notify }
     }
 
@@ -66,7 +72,20 @@ final class SpoolRun: Sendable {
     }
 
     /// The command was not started.
-    func cancel() { sidecar.remove(directory) }
+    func cancel() {
+        for lane in lanes { lane.cancel() }
+        sidecar.remove(directory)
+    }
+
+    /// Processes that are none of the command's.
+    var helpers: [Int32] { lanes.compactMap { $0.filter?.pid } }
+
+    /// The run is over: what still filters is ended, before everything is that is left.
+    func endFilters() {
+        guard filter != nil, !isFlushed else { return }
+        for lane in lanes { _ = lane.filter?.collect(killing: true) }
+        disk.wake()
+    }
 
     /// Both streams have ended.
     func end() { disk.wake() }
@@ -81,8 +100,12 @@ final class SpoolRun: Sendable {
     }
 
     private func report(_ lane: SpoolLane, isInPlace: Bool) -> SpoolReport {
-        let (state, isWhole) = lane.settle()
-        let parts = SpoolParts(isInPlace ? state : drain_spool_state())
+        let result = lane.settle()
+        let state = result.state
+        var parts = SpoolParts(isInPlace ? state : drain_spool_state())
+        if filter != nil, isInPlace, state.count > 0, result.isWhole, result.problem == nil {
+            parts = SpoolParts(offsets: [0], offset: 0, bytes: Int(clamping: state.passed))
+        }
         var problem: Report.Problem?
         if !isInPlace {
             problem = .spool("the directory of the spool is gone", .notFound)
@@ -93,13 +116,15 @@ final class SpoolRun: Sendable {
         } else if state.error != 0 {
             let errno = Errno(rawValue: state.error)
             problem = .spool("the spool could not be written: \(errno.message)", errno)
-        } else if !isWhole {
+        } else if let filtering = result.problem {
+            problem = filtering
+        } else if !result.isWhole {
             problem = .spool("the disk did not take the rest of the spool in time", .timedOut)
         }
         let paths = parts.offsets.map { directory.path(of: lane.partName($0)) }
         return SpoolReport(
             files: SpoolFiles(paths: paths, offset: parts.offset, bytes: parts.bytes), error: problem,
-            filter: nil)
+            filter: filter)
     }
 
     // MARK: On the disk's thread
@@ -133,6 +158,10 @@ struct SpoolParts {
     let offsets: [Int]
     let offset: Int
     let bytes: Int
+
+    init(offsets: [Int], offset: Int, bytes: Int) {
+        (self.offsets, self.offset, self.bytes) = (offsets, offset, bytes)
+    }
 
     init(_ state: drain_spool_state) {
         var offsets: [Int] = []

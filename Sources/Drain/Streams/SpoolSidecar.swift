@@ -29,7 +29,8 @@ struct SpoolSidecar: Sendable {
         write(to: &json, streams)
         json.newline()
         json.flush()
-        return directory.replace(file, bytes, lock: lock)
+        let error = directory.replace(file, bytes, lock: lock)
+        return error != nil && streams != nil ? directory.overwrite(file, bytes) : error
     }
 
     func remove(_ directory: SpoolDirectory) { directory.remove(file) }
