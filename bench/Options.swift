@@ -13,7 +13,8 @@ struct Failure: Error, CustomStringConvertible {
 
 /// The sets of measurements that can be asked for.
 enum Suite: String, CaseIterable {
-    case bulk, tiny, capture, tail, latency, spawn, kept, burst, quiet, pingpong, memory, events, json
+    case bulk, tiny, capture, tail, latency, spawn, kept, burst, quiet, pingpong, memory, events, json,
+        lines
 
     var about: String {
         switch self {
@@ -29,6 +30,7 @@ enum Suite: String, CaseIterable {
         case .latency: "start to end of true"
         case .events: "a few events out of a long transcript in NDJSON"
         case .json: "a long text written as JSON, plain or not"
+        case .lines: "every line of a child that writes fast"
         case .memory: "peak resident size of whoever drains"
         }
     }
@@ -69,6 +71,7 @@ enum Suite: String, CaseIterable {
         case .memory: [memoryGroup(tools)]
         case .events: [eventsGroup(tools)]
         case .json: [jsonGroup(tools)]
+        case .lines: [linesGroup(tools)]
         }
     }
 }
