@@ -14,7 +14,7 @@ struct Failure: Error, CustomStringConvertible {
 /// The sets of measurements that can be asked for.
 enum Suite: String, CaseIterable {
     case bulk, tiny, capture, tail, latency, spawn, kept, burst, quiet, pingpong, flood, growth, memory
-    case events, json, pages
+    case events, lines, json, pages
 
     var about: String {
         switch self {
@@ -33,6 +33,7 @@ enum Suite: String, CaseIterable {
         case .events: "a few events out of a long transcript in NDJSON"
         case .json: "a long text written as JSON, plain or not"
         case .pages: "a page of a long log"
+        case .lines: "every line of a child that writes fast"
         case .memory: "peak resident size of whoever drains"
         }
     }
@@ -75,6 +76,7 @@ enum Suite: String, CaseIterable {
         case .memory: [memoryGroup(tools)]
         case .events: [eventsGroup(tools)]
         case .json: [jsonGroup(tools)]
+        case .lines: [linesGroup(tools)]
         case .pages: pageGroups(tools)
         }
     }

@@ -173,6 +173,7 @@ int main(int argc, char **argv) {
     test_spawning();
     test_ending();
     test_refusals();
+    test_talking();
     printf("%d passed, %d failed\n", counts->passed, counts->failed);
     return counts->failed > 0;
 }

@@ -60,5 +60,6 @@ void test_keeping(void);
 void test_spawning(void);
 void test_ending(void);
 void test_refusals(void);
+void test_talking(void);
 
 #endif

@@ -47,13 +47,17 @@ private struct LineModel {
         return lines
     }
 
+    /// Bytes at the end that some others would make a character of.
     private static func unfinished(_ bytes: [UInt8]) -> Int {
-        for back in 1...3 where back <= bytes.count {
-            let tail = Array(bytes.suffix(back))
-            let wanted = tail[0] >= 0xF0 ? 4 : tail[0] >= 0xE0 ? 3 : tail[0] >= 0xC0 ? 2 : 0
-            if wanted > back, tail.dropFirst().allSatisfy({ $0 & 0xC0 == 0x80 }) { return back }
+        let ways: [[UInt8]] = [0x80, 0x90, 0xA0, 0xBF].flatMap { (next: UInt8) -> [[UInt8]] in
+            [[next], [next, 0x80], [next, 0x80, 0x80]]
         }
-        return 0
+        return (1...3).first { back in
+            guard back <= bytes.count else { return false }
+            return ways.contains { way in
+                String(validating: bytes.suffix(back) + way, as: UTF8.self)?.unicodeScalars.count == 1
+            }
+        } ?? 0
     }
 }
 

@@ -87,15 +87,15 @@ struct LiveTests {
     func closed() async throws {
         let deaf = Live.talking(Command.shell("exec 0<&-; echo ready; sleep 600"))
         for command in [deaf, Live.talking(Command("true"))] {
-            let done = try await command.withRun(timeouts: Timeouts(wall: .seconds(2))) { run in
+            let done = try await command.withRun(timeouts: Live.timeouts) { run in
                 let block = [UInt8](repeating: 65, count: 1 << 20)
                 var result = await run.input.write(block)
                 while result.isWhole { result = await run.input.write(block) }
                 #expect(result.ending == .closed && result.count < block.count && run.input.isClosed)
                 #expect(await run.input.write("x") == Written(count: 0, ending: .closed))
+                run.cancel()
             }
             try done.get()
-            #expect(done.report.stderr.totalCount == 0 || command == deaf)
         }
     }
 
@@ -221,11 +221,7 @@ struct LiveTests {
             var (sum, cut) = (0, 0)
             for await line in run.lines(.stdout) {
                 sum += line.text.utf8.count + 1 + line.missingCount
-                if line.isCut {
-                    cut += 1
-                } else {
-                    #expect(line.text.utf8.count == 79 && line.text.hasPrefix("abc") || sum > count - 80)
-                }
+                if line.isCut { cut += 1 } else { #expect(line.text.utf8.count == 79) }
                 if sum < 200_000 { await Task.yield() }
             }
             return (sum, cut)
@@ -256,7 +252,7 @@ struct LiveTests {
         let filter = EventFilter(types: ["result", "agent_message"])
         let lines = (1...2000).flatMap { number in
             [
-                #"{"type":"noise","n":\(number)}"#, "no object", #"  {"type":"result","n":\(number)} "#,
+                #"{"type":"noise","n":\#(number)}"#, "no object", #"  {"type":"result","n":\#(number)} "#,
                 #"{"item":{"type":"agent_message"}}"#,
             ]
         }

@@ -4,10 +4,10 @@ import CDrain
 final class LiveLink: Sendable {
     let options: LiveOptions
     let place: Job.Mark
-    private let rings: [Ring?]
-    private let state: Locked<State>
+    let rings: [Ring?]
+    let state: Locked<State>
     /// Writing end of standard input, borrowed from the core; -1 where there is none. Held while it is written to.
-    private let input = Locked<Int32>(-1)
+    let input = Locked<Int32>(-1)
 
     struct State {
         /// By stream; nil for one that is not read live.
@@ -82,7 +82,7 @@ final class LiveLink: Sendable {
     }
 
     /// Looks at the state or changes it, and wakes who waits for what has happened.
-    private func change<R>(_ body: (inout State) -> (R, Reason)) -> R {
+    func change<R>(_ body: (inout State) -> (R, Reason)) -> R {
         let (result, bells) = state.withLock { state in
             let (result, reason) = body(&state)
             let due = reason.isEmpty ? [] : state.waits.filter { !$0.reason.isDisjoint(with: reason) }
@@ -239,165 +239,5 @@ extension LiveLink {
             return mustTell
         }
         if mustTell { place.nudge() }
-    }
-}
-
-// MARK: Standard input
-
-extension LiveLink {
-    var isInputClosed: Bool { state.withLock { $0.isInputClosed } }
-
-    func closeInput() {
-        change { state in
-            state.isInputClosed = true
-            return ((), [.room, .turn])
-        }
-        place.nudge()
-    }
-
-    /// Writes what there is room for. Nil when nobody reads it any more.
-    private func writeSome(_ bytes: UnsafeRawBufferPointer) -> Int? {
-        let written = input.withLock { descriptor in
-            // In pieces, since the loop may have to wait for the lock.
-            descriptor < 0
-                ? -1
-                : unsafe drain_write(descriptor, bytes.baseAddress!, min(bytes.count, 256 << 10))
-        }
-        if written > 0 { state.withLock { $0.hasAsked = true } }
-        if written >= 0 || written == -Int(Errno.again.rawValue) { return max(0, written) }
-        return nil
-    }
-
-    func write(
-        _ bytes: [UInt8], until deadline: Instant, isolation: isolated (any Actor)?
-    ) async -> Written {
-        let turn = await wait(for: .turn, until: deadline) { state in
-            if state.isWriting { return false }
-            state.isWriting = true
-            return true
-        }
-        guard turn == .ready else { return Written(count: 0, ending: turn == .late ? .deadline : .cancelled) }
-        defer {
-            change { state in
-                state.isWriting = false
-                return ((), .turn)
-            }
-        }
-        var count = 0
-        while count < bytes.count {
-            if isInputClosed { return Written(count: count, ending: .closed) }
-            if Task.isCancelled { return Written(count: count, ending: .cancelled) }
-            let written = unsafe bytes.withUnsafeBytes {
-                unsafe writeSome(UnsafeRawBufferPointer(rebasing: $0[count...]))
-            }
-            guard let written else {
-                closeInput()
-                return Written(count: count, ending: .closed)
-            }
-            count += written
-            if written > 0 { continue }
-            state.withLock { ($0.wantsRoom, $0.asksRoom) = (true, true) }
-            place.nudge()
-            let waited = await wait(for: .room, until: deadline) { !$0.wantsRoom || $0.isInputClosed }
-            if waited != .ready {
-                return Written(count: count, ending: waited == .late ? .deadline : .cancelled)
-            }
-        }
-        return Written(count: count, ending: .whole)
-    }
-}
-
-// MARK: On the loop's thread
-
-extension LiveLink {
-    /// What the loop is to do.
-    struct Orders {
-        var limits: [Int?] = []
-        var signals: [Signal] = []
-        var isLeft = false
-        var closesInput = false
-        var wantsRoom = false
-        var hasAsked = false
-        var wasHeld = false
-        var wakeAt = Instant.never
-    }
-
-    func attach(_ child: borrowing Child) {
-        for stream in Stream.allCases {
-            guard let ring = rings[stream.rawValue] else { continue }
-            child.openTap(stream, ring, drops: options.overflow == .dropNewest)
-        }
-        let descriptor = child.inputDescriptor
-        input.withLock { $0 = descriptor }
-        state.withLock { $0.isInputClosed = descriptor < 0 }
-    }
-
-    /// Takes note of what a round showed, wakes who waited for it, and hears what is wanted.
-    func follow(_ child: borrowing Child, _ round: drain_round) -> Orders {
-        let taps = Stream.allCases.map { child.tap($0) }
-        return change { state in
-            var orders = Orders()
-            var news: Reason = []
-            for stream in Stream.allCases {
-                let tap = taps[stream.rawValue]
-                orders.limits.append(note(stream, tap, &state, &news))
-            }
-            if round.exited, !state.hasExited {
-                state.hasExited = true
-                news.insert(.exit)
-            }
-            if round.writable {
-                state.wantsRoom = false
-                news.insert(.room)
-            }
-            let now = drain_now()
-            if state.wakeAt <= now { news.formUnion(state.late(now)) }
-            orders.signals = state.signals
-            state.signals = []
-            orders.isLeft = state.isLeft
-            orders.closesInput = state.isInputClosed
-            orders.wantsRoom = state.asksRoom
-            state.asksRoom = false
-            orders.hasAsked = state.hasAsked
-            state.hasAsked = false
-            orders.wasHeld = state.wasHeld || state.feeds.contains { $0?.isHeld == true }
-            state.wasHeld = false
-            orders.wakeAt = state.wakeAt
-            return (orders, news)
-        }
-    }
-
-    private func note(_ stream: Stream, _ tap: drain_tap, _ state: inout State, _ news: inout Reason) -> Int?
-    {
-        guard var feed = state.feeds[stream.rawValue], !state.isLeft else { return nil }
-        let before = (feed.filled, feed.dropped, feed.isEnded)
-        let limit = feed.note(filled: Int(tap.filled), shed: Int(tap.dropped), isEnded: tap.ended)
-        state.feeds[stream.rawValue] = feed
-        if before != (feed.filled, feed.dropped, feed.isEnded) {
-            news.insert(.stream(stream))
-            if feed.filled > before.0 { state.order?.note(stream, end: feed.filled) }
-        }
-        return limit
-    }
-
-    /// Before the core closes its descriptor.
-    func forgetInput() {
-        input.withLock { $0 = -1 }
-    }
-}
-
-extension LiveLink.State {
-    /// Whose time is over; and when the next one's is.
-    fileprivate mutating func late(_ now: Instant) -> LiveLink.Reason {
-        var reasons: LiveLink.Reason = []
-        wakeAt = .never
-        for wait in waits {
-            if wait.deadline <= now {
-                reasons.formUnion(wait.reason)
-            } else {
-                wakeAt = min(wakeAt, wait.deadline)
-            }
-        }
-        return reasons
     }
 }
