@@ -38,12 +38,16 @@ import Testing
         #expect(stopped.count == 2)
         for pid in stopped { kill(pid, SIGSTOP) }
         stuck.cancel()
+        let start = ContinuousClock.now
         // More than there are threads, so that one of them would have to be the stuck run's.
         try await withThrowingTaskGroup(of: Report.self) { group in
             for _ in 0..<20 { group.addTask { try await runner.run(Command("true")) } }
             for try await report in group { #expect(report.exitCode == 0) }
         }
-        #expect(runner.diagnostics.running == 1)
+        // A supervisor is waited for no longer than twelve seconds; where other tests have kept this one from
+        // going on for that long, nothing can be said.
+        let isStuck = runner.diagnostics.running == 1
+        #expect(isStuck || start.duration(to: .now) > .seconds(11))
         for pid in stopped { kill(pid, SIGCONT) }
         #expect(try await stuck.value.outcome == .cancelled)
     }

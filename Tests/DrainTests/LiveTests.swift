@@ -7,7 +7,8 @@ import Testing
 /// What the tests of live runs share.
 enum Live {
     static let limits = Limits(bytes: 64 << 10)
-    static let timeouts = Timeouts(wall: .seconds(120), killAfter: .milliseconds(200))
+    /// The tests that block share a few threads with the bodies, which may have to wait for theirs.
+    static let timeouts = Timeouts(wall: .seconds(3600), killAfter: .milliseconds(200))
 
     /// A command that talks.
     static func talking(_ command: Command) -> Command {
