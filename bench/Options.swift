@@ -13,9 +13,8 @@ struct Failure: Error, CustomStringConvertible {
 
 /// The sets of measurements that can be asked for.
 enum Suite: String, CaseIterable {
-    case bulk, tiny, capture, tail, latency, spawn, kept, burst, quiet, pingpong, flood, growth, memory,
-        events,
-        json
+    case bulk, tiny, capture, tail, latency, spawn, kept, burst, quiet, pingpong, flood, growth, memory
+    case events, json, pages
 
     var about: String {
         switch self {
@@ -33,6 +32,7 @@ enum Suite: String, CaseIterable {
         case .latency: "start to end of true"
         case .events: "a few events out of a long transcript in NDJSON"
         case .json: "a long text written as JSON, plain or not"
+        case .pages: "a page of a long log"
         case .memory: "peak resident size of whoever drains"
         }
     }
@@ -75,6 +75,7 @@ enum Suite: String, CaseIterable {
         case .memory: [memoryGroup(tools)]
         case .events: [eventsGroup(tools)]
         case .json: [jsonGroup(tools)]
+        case .pages: pageGroups(tools)
         }
     }
 }

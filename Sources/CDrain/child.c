@@ -18,6 +18,10 @@ pid_t drain_pid(const struct drain_child *child) {
     return child->command;
 }
 
+int drain_pidfd(const struct drain_child *child) {
+    return child->pidfd;
+}
+
 struct drain_buffer drain_look(const struct drain_child *child, int which) {
     const struct stream *s = &child->streams[which];
     const struct buffer *b = &s->buffer;
@@ -97,8 +101,8 @@ int drain_signal(struct drain_child *child, int signal) {
     bool by_cgroup = means->cgroup && (signal == SIGKILL || !means->supervised);
     if (by_cgroup && drain_cgroup_signal(means->cgroup, spare, signal) == 0) error = 0;
     if (means->supervised) {
-        signal_descendants(spare, signal);
-        if (signal == SIGKILL && child->exited) hunt_children(spare, drain_now() + hunt);
+        signal_descendants(means, spare, signal);
+        if (signal == SIGKILL && child->exited) hunt_children(means, spare, drain_now() + hunt);
         error = 0;
     }
     if (means->marker) {
@@ -185,6 +189,7 @@ void drain_close(struct drain_child *child) {
         stream_close(&child->streams[i]);
         buffer_close(&child->streams[i].buffer);
     }
+    input_close(&child->input);
     sink_close(&child->sink);
     close(child->pidfd);
     free(child);

@@ -4,6 +4,7 @@
 #define DRAIN_CORE_CHILD_H
 
 #include "CDrain.h"
+#include "input.h"
 #include "stream.h"
 
 struct drain_child {
@@ -23,6 +24,7 @@ struct drain_child {
     uint64_t token;          // the caller's, while it is in a set
     struct drain_seen *seen; // of the present round of its set; else NULL
     struct stream streams[DRAIN_STREAMS];
+    struct input input; // of the command, where it is a pipe
 };
 
 // The longest that a supervisor may take to end its tree, in nanoseconds: its own hunts take ten
@@ -41,6 +43,9 @@ int leader_descriptor(const struct drain_child *child);
 
 // That descriptor is readable.
 void note_leader(struct drain_child *child);
+
+// Whether a stream with something of the leader's in it waits for room in its spool.
+bool held_by_spool(struct drain_child *child);
 
 // ppoll(2), which ends early without an error at a signal. 0 or an errno value.
 struct pollfd;

@@ -1,3 +1,5 @@
+#include "descriptor.h"
+
 #include "CDrain.h"
 
 #include <errno.h>
@@ -15,6 +17,15 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
+
+int above_stdio(int *fd) {
+    if (*fd > 2) return 0;
+    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+    int error = moved < 0 ? errno : 0;
+    close(*fd);
+    *fd = moved;
+    return error;
+}
 
 ssize_t drain_write(int fd, const void *bytes, size_t count) {
     // A library must not change what SIGPIPE does in its host, nor let a write of its own raise it:
@@ -79,6 +90,23 @@ int drain_input_open(const char *path, int *fd, bool *named_pipe) {
         error = errno;
         close(*fd);
         *fd = -1;
+    }
+    return error;
+}
+
+int drain_pipe_open(int *ends) {
+    int made[2], error = 0;
+    ends[0] = ends[1] = -1;
+    if (pipe2(made, O_CLOEXEC | O_NONBLOCK) != 0) return errno;
+    for (int i = 0; i < 2; i++) {
+        // A host that runs without 0, 1 or 2 must not find a pipe of ours there.
+        ends[i] = made[i] > 2 ? made[i] : fcntl(made[i], F_DUPFD_CLOEXEC, 3);
+        if (ends[i] < 0) error = errno;
+        if (made[i] <= 2) close(made[i]);
+    }
+    for (int i = 0; i < 2 && error; i++) {
+        if (ends[i] >= 0) close(ends[i]);
+        ends[i] = -1;
     }
     return error;
 }

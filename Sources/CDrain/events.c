@@ -121,6 +121,13 @@ static void append(struct drain_events *e, const uint8_t *bytes, size_t count) {
     e->held += count;
 }
 
+// Memory of what has gone from the log, when it is worth it.
+static void give_back(struct drain_events *e) {
+    if (e->start < e->released + SLACK) return;
+    release(e, e->released, e->start);
+    e->released = page_floor(e->start);
+}
+
 static void make_room(struct drain_events *e) {
     while (e->kept_bytes > e->most) {
         const uint8_t *oldest = e->log + e->start;
@@ -131,9 +138,7 @@ static void make_room(struct drain_events *e) {
         e->kept--;
         e->dropped++;
     }
-    if (e->start < e->released + SLACK) return;
-    release(e, e->released, e->start);
-    e->released = page_floor(e->start);
+    give_back(e);
 }
 
 static void keep(struct drain_events *e) {
@@ -167,21 +172,40 @@ static bool worth_holding(const struct drain_events *e, enum scan_verdict verdic
     return verdict == SCAN_UNFINISHED || verdict == SCAN_WANTED;
 }
 
+// To the end of the line, if it is there. Returns how many bytes that were.
+static size_t take_line(struct drain_events *e, const uint8_t *bytes, size_t count) {
+    enum scan_verdict verdict;
+    uint64_t before = e->scan.ended ? 0 : e->scan.length;
+    size_t taken = scan_line(&e->scan, bytes, count, &verdict);
+    // Less than `taken` where a byte-order mark was.
+    size_t of_line = (size_t)(e->scan.length - before);
+    if (worth_holding(e, verdict))
+        append(e, bytes + taken - of_line, of_line);
+    else if (verdict == SCAN_UNFINISHED)
+        let_go(e);
+    if (verdict != SCAN_UNFINISHED) end_line(e, verdict);
+    return taken;
+}
+
 void drain_events_take(struct drain_events *e, const uint8_t *bytes, size_t count) {
     while (count > 0) {
-        enum scan_verdict verdict;
-        uint64_t before = e->scan.ended ? 0 : e->scan.length;
-        size_t taken = scan_line(&e->scan, bytes, count, &verdict);
-        // Less than `taken` where a byte-order mark was.
-        size_t of_line = (size_t)(e->scan.length - before);
-        if (worth_holding(e, verdict))
-            append(e, bytes + taken - of_line, of_line);
-        else if (verdict == SCAN_UNFINISHED)
-            let_go(e);
-        if (verdict != SCAN_UNFINISHED) end_line(e, verdict);
+        size_t taken = take_line(e, bytes, count);
         bytes += taken;
         count -= taken;
     }
+}
+
+size_t drain_events_take_one(struct drain_events *e, const uint8_t *bytes, size_t count) {
+    size_t taken = 0;
+    while (taken < count && e->kept == 0) taken += take_line(e, bytes + taken, count - taken);
+    return taken;
+}
+
+void drain_events_forget(struct drain_events *e) {
+    e->start = e->end;
+    e->kept = 0;
+    e->kept_bytes = 0;
+    give_back(e);
 }
 
 void drain_events_finish(struct drain_events *e) {

@@ -3,10 +3,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 // The places of our own descriptors in the poll set; watches follow.
 enum { AT_STREAMS = 0, AT_LEADER = DRAIN_STREAMS, AT_WATCHES };
+
+// When to look again whether a spool is to be waited for any longer.
+static const int64_t GLANCE = 10 * 1000 * 1000;
 
 static const int64_t SECOND = 1000000000;
 
@@ -22,9 +26,12 @@ static int64_t prepare(const struct drain_child *child, struct pollfd *set, int6
     for (int i = 0; i < DRAIN_STREAMS; i++) {
         const struct stream *s = &child->streams[i];
         bool resting = s->rest_until > now && !child->exited;
-        bool wanted = stream_wanted(s);
+        // Asked once: there may be room a moment later, and then nothing would be looked at.
+        bool held = stream_held(s), wanted = !held && stream_wanted(s);
         if (wanted && resting && s->rest_until < until) until = s->rest_until;
         set[AT_STREAMS + i] = (struct pollfd){wanted && !resting ? s->fd : -1, POLLIN, 0};
+        if (held) set[AT_STREAMS + i] = (struct pollfd){s->spool->in, POLLOUT, 0};
+        if (held && s->spool->patience != DRAIN_NEVER && now + GLANCE < until) until = now + GLANCE;
     }
     set[AT_LEADER] = (struct pollfd){child->exited ? -1 : leader_descriptor(child), POLLIN, 0};
     return until;
@@ -90,16 +97,41 @@ int drain_pump(struct drain_child *child, struct drain_watch *watches, size_t co
     struct drain_round known = drain_known(child);
     round->exited = known.exited;
     round->closed = known.closed;
+    round->held = known.held;
     round->now = known.now;
     return 0;
 }
 
-struct drain_round drain_known(const struct drain_child *child) {
+// When the leader has ended, only what it left is worth waiting for: somebody else may write for
+// ever.
+static bool owes(struct stream *s) {
+    int waiting = 0;
+    if (s->owed == 0 && ioctl(s->fd, FIONREAD, &waiting) == 0)
+        s->owed = s->total + (uint64_t)(waiting > 0 ? waiting : 0);
+    return s->total < s->owed;
+}
+
+bool held_by_spool(struct drain_child *child) {
+    bool held = false;
+    for (int i = 0; i < DRAIN_STREAMS; i++) {
+        struct stream *s = &child->streams[i];
+        if (stream_held(s) && (!child->exited || owes(s))) held = true;
+    }
+    return held;
+}
+
+struct drain_round drain_known(struct drain_child *child) {
     return (struct drain_round){
         .now = drain_now(),
         .exited = child->exited,
         .closed = child->streams[0].fd < 0 && child->streams[1].fd < 0,
+        .held = held_by_spool(child),
     };
+}
+
+void drain_hurry(struct drain_child *child) {
+    for (int i = 0; i < DRAIN_STREAMS; i++)
+        if (child->streams[i].spool) child->streams[i].spool->patience = 0;
 }
 
 void drain_give_up(struct drain_child *child) {

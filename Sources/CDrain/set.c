@@ -82,7 +82,35 @@ static int watch_stream(struct drain_set *set, struct drain_child *child, int wh
     if (s->fd < 0) return 0;
     if (epoll_ctl(set->streams, EPOLL_CTL_ADD, s->fd, &event) != 0) return errno;
     s->watcher = set->streams;
+    s->parked = false;
     return 0;
+}
+
+// Not by an empty mask: the end of a pipe is told of all the same, again and again.
+static void park(struct stream *s) {
+    epoll_ctl(s->watcher, EPOLL_CTL_DEL, s->fd, NULL);
+    s->parked = true;
+}
+
+int drain_set_resume(struct drain_set *set, struct drain_child *child) {
+    int error = 0;
+    for (int i = 0; i < DRAIN_STREAMS && !error; i++) {
+        struct stream *s = &child->streams[i];
+        if (!s->parked || s->fd < 0 || tap_blocks(&s->tap)) continue;
+        stream_attend(s);
+        error = watch_stream(set, child, i);
+    }
+    return error;
+}
+
+// Of what is told of among the leaders, a child's own address is its leader, and the next one its
+// standard input. That is there and not among the streams, since these are looked away from.
+static void *input_name(struct drain_child *child) {
+    return (char *)child + 1;
+}
+
+int drain_set_await_input(struct drain_set *set, struct drain_child *child) {
+    return input_await(&child->input, set->leaders, &set->growth, input_name(child));
 }
 
 int drain_set_add(struct drain_set *set, struct drain_child *child, uint64_t token) {
@@ -107,7 +135,9 @@ void drain_set_remove(struct drain_set *set, struct drain_child *child) {
         if (s->growth) *s->growth += s->enlarged;
         s->enlarged = 0;
         s->growth = NULL;
+        s->parked = false;
     }
+    input_leave(&child->input);
     set->count--;
 }
 
@@ -140,6 +170,11 @@ static int hear_leaders(struct drain_set *set, struct tally *tally, bool *woken)
             *woken = read(set->wake, &times, sizeof times) > 0;
             continue;
         }
+        if ((uintptr_t)child & 1) {
+            child = (struct drain_child *)((char *)child - 1);
+            round_of(tally, child)->writable = true;
+            continue;
+        }
         note_leader(child);
         if (!child->exited) continue;
         epoll_ctl(set->leaders, EPOLL_CTL_DEL, leader_descriptor(child), NULL);
@@ -154,6 +189,8 @@ static int64_t move_share(struct drain_set *set, struct drain_child *child, int 
     struct stream *s = &child->streams[which];
     size_t share = ROUND_BUDGET / set->count;
     if (share < LEAST_SHARE) share = LEAST_SHARE;
+    // Whoever reads along can begin while more is fetched.
+    if (s->tap.ring && share > s->tap.size / 4) share = s->tap.size / 4 + 1;
     size_t found = stream_move(s, &set->sink, share, child->exited);
     round->moved[which] += found;
     // What was left behind for the others' sake is not little.
@@ -174,6 +211,10 @@ static int move_streams(struct drain_set *set, struct tally *tally) {
         struct stream *s = &child->streams[which];
         if (s->fd < 0) continue; // its leader ended in this round
         int64_t rest = s->rest_until;
+        if (tap_blocks(&s->tap)) {
+            park(s);
+            continue;
+        }
         if (!stream_wanted(s))
             rest = now + HELD_BACK;
         else if (child->exited || rest <= now)
@@ -204,6 +245,7 @@ int drain_set_pump(struct drain_set *set, int64_t until, struct drain_seen *seen
         round->now = now;
         round->exited = child->exited;
         round->closed = child->streams[0].fd < 0 && child->streams[1].fd < 0;
+        round->held = held_by_spool(child);
         child->seen = NULL;
     }
     *count = tally.count;

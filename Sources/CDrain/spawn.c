@@ -1,6 +1,7 @@
 #include "child.h"
 #include "clone.h"
 #include "control.h"
+#include "descriptor.h"
 #include "exec.h"
 
 #include <errno.h>
@@ -28,17 +29,6 @@ int __clone(int (*run)(void *), void *stack, int flags, void *argument, ...);
 
 // What execve and our own search need of it, with a margin for a libc built with checks.
 enum { STACK = 64 << 10 };
-
-// A host that runs without 0, 1 or 2 must not find a pipe of ours there, nor may the child's
-// dup2 run over one.
-static int above_stdio(int *fd) {
-    if (*fd > 2) return 0;
-    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
-    int error = moved < 0 ? errno : 0;
-    close(*fd);
-    *fd = moved;
-    return error;
-}
 
 static int open_pipe(struct stream *s, size_t size, int *writing) {
     int ends[2];
@@ -184,6 +174,7 @@ static void release(struct drain_child *child) {
         buffer_close(&child->streams[i].buffer);
     }
     if (child->control >= 0) close(child->control);
+    input_close(&child->input);
     free(child);
 }
 
@@ -202,8 +193,10 @@ static int open_outputs(struct drain_child *child, struct exec_plan *plan,
                         int writing[DRAIN_STREAMS]) {
     for (int i = 0; i < DRAIN_STREAMS; i++) {
         plan->output[i] = i + 1;
-        child->streams[i].eof = plan->spec->shares_output;
-        if (plan->spec->shares_output) continue;
+        const int *given = plan->spec->outputs;
+        child->streams[i].eof = plan->spec->shares_output || given;
+        if (given) plan->output[i] = given[i];
+        if (child->streams[i].eof) continue;
         int error = open_pipe(&child->streams[i], plan->spec->pipe_size, &writing[i]);
         plan->output[i] = writing[i];
         if (error) return error;
@@ -226,11 +219,13 @@ int drain_spawn(const struct drain_spec *spec, struct drain_child **out,
         goto out;
     }
     child->pidfd = child->sink.fd = child->control = -1;
+    child->input.fd = child->input.watcher = -1;
     child->means = spec->means;
     child->leaves_background = spec->leaves_background;
     for (int i = 0; i < DRAIN_STREAMS; i++) {
         child->streams[i].fd = child->streams[i].watcher = -1;
         child->streams[i].hold = UINT64_MAX;
+        child->streams[i].spool = spec->spools[i];
     }
     child->streams[DRAIN_STDOUT].events = spec->events;
     for (int i = 0; i < DRAIN_STREAMS && !error; i++)
@@ -239,10 +234,15 @@ int drain_spawn(const struct drain_spec *spec, struct drain_child **out,
     if (error) goto out;
 
     stage = DRAIN_STAGE_INPUT;
-    error = open_input(spec->input, &plan, &input);
+    if (spec->input != DRAIN_INPUT_PIPE) error = open_input(spec->input, &plan, &input);
     if (error) goto out;
 
     stage = DRAIN_STAGE_PIPE;
+    if (spec->input == DRAIN_INPUT_PIPE) {
+        error = input_open(&child->input, spec->pipe_size, &input);
+        plan.input = input;
+    }
+    if (error) goto out;
     error = open_outputs(child, &plan, writing);
     if (error) goto out;
 

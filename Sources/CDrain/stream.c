@@ -30,6 +30,7 @@ void stream_close(struct stream *s) {
     s->fd = -1;
     if (s->growth) *s->growth += s->enlarged;
     s->enlarged = 0;
+    if (s->spool) drain_spool_end(s->spool);
 }
 
 void sink_close(struct sink *sink) {
@@ -51,16 +52,26 @@ static bool sink_usable(struct sink *sink) {
     return null;
 }
 
-static bool enlarge(struct stream *s, size_t size) {
-    if (s->growth && *s->growth < size - s->capacity) return false;
-    int got = fcntl(s->fd, F_SETPIPE_SZ, (int)size);
-    if (got <= 0) return false;
+// Bytes that a pipe got more, of those that may yet be had; 0 if it was refused.
+static size_t enlarge_pipe(struct stream *s, int fd, size_t capacity, size_t size) {
+    if (s->growth && *s->growth < size - capacity) return 0;
+    int got = fcntl(fd, F_SETPIPE_SZ, (int)size);
+    if (got <= 0 || (size_t)got <= capacity) return 0;
+    size_t more = (size_t)got - capacity;
     if (s->growth) {
-        *s->growth -= (size_t)got - s->capacity;
-        s->enlarged += (size_t)got - s->capacity;
+        *s->growth -= more;
+        s->enlarged += more;
     }
-    s->capacity = (size_t)got;
-    return true;
+    return more;
+}
+
+static bool enlarge(struct stream *s, size_t size) {
+    size_t more = enlarge_pipe(s, s->fd, s->capacity, size);
+    s->capacity += more;
+    struct drain_spool *spool = s->spool;
+    if (more > 0 && spool && spool->in >= 0 && spool->capacity < size)
+        spool->capacity += enlarge_pipe(s, spool->in, spool->capacity, size);
+    return more > 0;
 }
 
 static void grow(struct stream *s) {
@@ -80,8 +91,12 @@ static size_t ring_room(const struct stream *s) {
     return used >= s->buffer.tail_size ? 0 : s->buffer.tail_size - (size_t)used;
 }
 
+bool stream_held(const struct stream *s) {
+    return s->fd >= 0 && s->spool && spool_holds(s->spool);
+}
+
 bool stream_wanted(const struct stream *s) {
-    if (s->fd < 0) return false;
+    if (s->fd < 0 || tap_blocks(&s->tap) || stream_held(s)) return false;
     if (s->buffer.head_length < s->buffer.head_size) return true;
     return s->buffer.tail_size == 0 || ring_room(s) > 0;
 }
@@ -144,16 +159,84 @@ static ssize_t show_some(struct stream *s, size_t most) {
     return n;
 }
 
-static ssize_t step(struct stream *s, struct sink *sink, size_t most) {
-    if (s->events) return show_some(s, most);
-    struct iovec runs[3];
-    int count = buffer_space(&s->buffer, ring_room(s), runs);
-    if (s->buffer.head_length == s->buffer.head_size) {
-        if (s->buffer.tail_size == 0) return drop_some(s, sink, most);
-        size_t excess = hopeless(s);
-        if (excess > 0) return skip_ahead(s, sink, excess);
+static bool head_full(const struct stream *s) {
+    return s->buffer.head_length == s->buffer.head_size;
+}
+
+// Read once, into the ring of whoever reads along, and copied from there to where it is kept.
+// Nobody protects bytes of such a stream by `hold`.
+static ssize_t share_some(struct stream *s, struct iovec runs[2], int count) {
+    ssize_t n = readv(s->fd, runs, count);
+    size_t left = n > 0 ? (size_t)n : 0;
+    tap_filled(&s->tap, left);
+    for (int i = 0; left > 0; i++) {
+        size_t part = runs[i].iov_len < left ? runs[i].iov_len : left;
+        if (s->events) drain_events_take(s->events, runs[i].iov_base, part);
+        buffer_append(&s->buffer, runs[i].iov_base, part);
+        left -= part;
     }
+    return n;
+}
+
+// Shows, keeps or drops what comes next.
+static ssize_t pass_some(struct stream *s, struct sink *sink, size_t most) {
+    struct iovec runs[3];
+    int count = tap_space(&s->tap, most, runs);
+    if (count > 0) return share_some(s, runs, count);
+    if (s->events) return show_some(s, most);
+    if (head_full(s) && s->buffer.tail_size == 0) return drop_some(s, sink, most);
+    count = buffer_space(&s->buffer, ring_room(s), runs);
     return keep_some(s, runs, count, most);
+}
+
+// Whether somebody sees all that comes next.
+static bool is_shown(const struct stream *s) {
+    return s->events || tap_room(&s->tap) > 0;
+}
+
+// How much `pass_some` may do with what comes next.
+static size_t passable(const struct stream *s) {
+    const struct buffer *b = &s->buffer;
+    if (tap_room(&s->tap) > 0) return tap_room(&s->tap);
+    if (s->events && (b->tail_size == 0 || s->hold == UINT64_MAX)) return EVENTS_WINDOW;
+    return b->head_size - b->head_length + ring_room(s);
+}
+
+// What nobody here will see goes to the spool as it is; of the rest, which was copied there before,
+// as much is read as was copied.
+static ssize_t spool_some(struct stream *s, struct sink *sink, size_t most) {
+    size_t unseen = 0;
+    if (!is_shown(s) && head_full(s)) unseen = s->buffer.tail_size == 0 ? most : hopeless(s);
+    if (s->spool->copied == 0 && unseen > 0) {
+        ssize_t moved = spool_take(s->spool, s->fd, unseen < most ? unseen : most, false);
+        if (moved > 0) buffer_gap(&s->buffer);
+        return moved;
+    }
+    if (s->spool->copied == 0) {
+        size_t room = passable(s);
+        ssize_t copied = spool_take(s->spool, s->fd, room < most ? room : most, true);
+        if (copied <= 0) return copied;
+    }
+    if (most > s->spool->copied) most = (size_t)s->spool->copied;
+    ssize_t n = pass_some(s, sink, most);
+    if (n > 0) s->spool->copied -= (uint64_t)n;
+    return n;
+}
+
+static ssize_t move_some(struct stream *s, struct sink *sink, size_t most) {
+    if (s->spool && (s->spool->copied > 0 || spool_takes(s->spool))) {
+        ssize_t n = spool_some(s, sink, most);
+        if (n != SPOOL_OFF) return n;
+    }
+    size_t excess = !is_shown(s) && head_full(s) ? hopeless(s) : 0;
+    return excess > 0 ? skip_ahead(s, sink, excess) : pass_some(s, sink, most);
+}
+
+static ssize_t step(struct stream *s, struct sink *sink, size_t most) {
+    uint64_t before = s->tap.filled;
+    ssize_t n = move_some(s, sink, most);
+    if (n > 0) tap_dropped(&s->tap, (size_t)n - (size_t)(s->tap.filled - before));
+    return n;
 }
 
 size_t stream_move(struct stream *s, struct sink *sink, size_t budget, bool dry) {
@@ -203,4 +286,9 @@ void stream_pace(struct stream *s, size_t found, int64_t now) {
         s->rest = s->rest * 2 < most ? s->rest * 2 : most;
     }
     s->rest_until = now + s->rest;
+}
+
+void stream_attend(struct stream *s) {
+    s->rest = s->rest_until = 0;
+    s->small_finds = 0;
 }

@@ -3,6 +3,7 @@
 // own, whatever session, group or environment it has given itself: nobody gets away by forking.
 
 #include "supervise.h"
+#include "child.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,7 +18,13 @@ int drain_adopt_orphans(void) {
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 ? 0 : errno;
 }
 
+// Of children of ours; what descends from them is nobody else's child.
+static bool is_spared(const struct drain_means *means, pid_t pid) {
+    return means && (pid == means->spared[0] || pid == means->spared[1]);
+}
+
 struct walk {
+    const struct drain_means *means;
     proc_visit *each;
     void *context;
     int depth;
@@ -25,16 +32,17 @@ struct walk {
 
 static bool walk_down(pid_t pid, pid_t parent, void *context) {
     struct walk *walk = context;
+    if (is_spared(walk->means, pid)) return true;
     if (!walk->each(pid, parent, walk->context)) return false;
     // A tree may grow faster than it is walked; what is missed here is found as an orphan.
     if (walk->depth >= 64) return true;
-    struct walk deeper = {walk->each, walk->context, walk->depth + 1};
+    struct walk deeper = {walk->means, walk->each, walk->context, walk->depth + 1};
     proc_each_child(pid, walk_down, &deeper);
     return true;
 }
 
-void each_descendant(proc_visit *each, void *context) {
-    struct walk walk = {each, context, 0};
+void each_descendant(const struct drain_means *means, proc_visit *each, void *context) {
+    struct walk walk = {means, each, context, 0};
     proc_each_child(getpid(), walk_down, &walk);
 }
 
@@ -65,12 +73,13 @@ static bool send_to(pid_t pid, pid_t parent, void *context) {
     return true;
 }
 
-void signal_descendants(pid_t spare, int signal) {
+void signal_descendants(const struct drain_means *means, pid_t spare, int signal) {
     struct message m = {spare, signal};
-    each_descendant(send_to, &m);
+    each_descendant(means, send_to, &m);
 }
 
 struct orphans {
+    const struct drain_means *means;
     pid_t spare;
     bool kill;
     size_t living;
@@ -80,23 +89,23 @@ static bool settle(pid_t pid, pid_t parent, void *context) {
     (void)parent;
     struct orphans *o = context;
     siginfo_t info = {0};
-    if (pid == o->spare) return true;
+    if (pid == o->spare || is_spared(o->means, pid)) return true;
     if (o->kill) kill(pid, SIGKILL);
     // One that has ended is reaped on the way, or it would stand here for ever.
     if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0) o->living++;
     return true;
 }
 
-size_t settle_children(pid_t spare, bool killing) {
+size_t settle_children(const struct drain_means *means, pid_t spare, bool killing) {
     if (drain_childless()) return 0;
-    struct orphans o = {spare, killing, 0};
+    struct orphans o = {means, spare, killing, 0};
     proc_each_child(getpid(), settle, &o);
     return o.living;
 }
 
-size_t hunt_children(pid_t spare, int64_t until) {
+size_t hunt_children(const struct drain_means *means, pid_t spare, int64_t until) {
     for (;;) {
-        size_t living = settle_children(spare, true);
+        size_t living = settle_children(means, spare, true);
         if (living == 0 || drain_now() >= until) return living;
         // What was killed needs a moment to be gone; what it forked meanwhile is next.
         poll(NULL, 0, living > 16 ? 1 : 0);
@@ -112,7 +121,7 @@ size_t drain_hunt(int64_t until) {
     // A listing of children that shows nobody alive proves nothing: in a chain of forks each may be
     // gone when it is looked at, and the next not be listed yet.
     for (;;) {
-        size_t living = hunt_children(0, until);
+        size_t living = hunt_children(NULL, 0, until);
         if (drain_childless()) return 0;
         if (drain_now() >= until) return living > 0 ? living : 1;
     }
@@ -124,6 +133,7 @@ void drain_reap_orphans(const struct drain_child *child) {
         info.si_pid = 0;
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return;
         if (info.si_pid == 0 || info.si_pid == drain_pid(child)) return;
+        if (is_spared(&child->means, info.si_pid)) return;
         if (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG) != 0) return;
     }
 }

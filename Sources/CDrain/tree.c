@@ -56,8 +56,10 @@ size_t drain_others(struct drain_child *child, pid_t *pids, size_t room) {
     if (child->control >= 0) return others_remotely(child, pids, s.room);
     if (child->means.supervised) {
         // Once the leader has ended, whoever is left has come to us or descends from one who has.
-        if (child->exited && settle_children(child->reaped ? 0 : child->pid, false) == 0) return 0;
-        each_descendant(count_living, &s);
+        if (child->exited &&
+            settle_children(&child->means, child->reaped ? 0 : child->pid, false) == 0)
+            return 0;
+        each_descendant(&child->means, count_living, &s);
         return s.count;
     }
     if (child->means.cgroup) {

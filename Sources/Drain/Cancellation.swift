@@ -43,6 +43,23 @@ public final class Cancellation: Sendable {
     }
 }
 
+/// Readable from when it was rung.
+final class Wakeup: Sendable {
+    let descriptor: Int32
+
+    init() throws(DrainError) {
+        descriptor = drain_wake_open()
+        guard descriptor >= 0 else {
+            throw DrainError(.system, "eventfd", Errno(rawValue: -descriptor))
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Any thread.
+    func ring() { drain_wake(descriptor) }
+}
+
 /// What a run looks at to learn that it should end.
 package struct CancellationSource {
     package struct Wish: Hashable {

@@ -11,20 +11,24 @@ import CDrain
 ///
 /// Whatever is left when it goes out of scope is ended: `drain_close`.
 @safe struct Child: ~Copyable {
-    private let raw: OpaquePointer
+    let raw: OpaquePointer
     private let means: Means
     /// What the core lends for as long as the child is there.
     private let events: EventLog?
+    private let spool: SpoolRun?
 
     /// - Parameters:
     ///   - means: to outlive the child.
     ///   - events: reads standard output along.
+    ///   - spool: gets both streams as well.
+    ///   - outputs: the command writes to these two descriptors, and nothing is read.
     ///   - sharesOutput: the command writes to the host's own standard output and error.
     ///   - leavesBackground: for a drain-run that supervises: what outlives the command is meant to.
     ///   - pipeSize: bytes that its pipes are made to hold; 0 for what the system gives.
     init(
         _ command: Command, _ limits: Limits, _ means: Means, events: EventLog? = nil,
-        sharesOutput: Bool = false, leavesBackground: Bool = false, pipeSize: Int = 0
+        spool: SpoolRun? = nil, sharesOutput: Bool = false, outputs: [Int32]? = nil,
+        leavesBackground: Bool = false, pipeSize: Int = 0
     ) throws(DrainError) {
         try command.check()
         let input = try InputDescriptor(command.standardInput)
@@ -41,13 +45,14 @@ import CDrain
         let error = unsafe arguments.withPointers { argv in
             unsafe environment.withPointers { envp in
                 unsafe directory.withPointers { path in
-                    unsafe rlimits.withUnsafeBufferPointer { limits in
+                    unsafe withPointers(rlimits, outputs) { limits, outputs in
                         var spec = unsafe drain_spec(
                             argv: argv, envp: variables == nil ? nil : envp, directory: path[0],
                             input: input.descriptor, rlimits: limits.baseAddress,
                             rlimit_count: limits.count, keep: keep, pipe_size: pipeSize,
-                            shares_output: sharesOutput, remote: means.supervisor != nil,
-                            leaves_background: leavesBackground, events: events?.raw, means: means.raw)
+                            shares_output: sharesOutput, outputs: outputs, remote: means.supervisor != nil,
+                            leaves_background: leavesBackground, events: events?.raw,
+                            spools: (spool?.raw(.stdout), spool?.raw(.stderr)), means: means.raw)
                         let error = unsafe drain_spawn(&spec, &child, &failure)
                         guard error != 0, failure.stage == DRAIN_STAGE_CGROUP, means.forgoCgroup() else {
                             return error
@@ -62,6 +67,7 @@ import CDrain
         unsafe raw = child
         self.means = means
         self.events = events
+        self.spool = spool
     }
 
     deinit {
@@ -69,6 +75,9 @@ import CDrain
     }
 
     var pid: Int32 { unsafe drain_pid(raw) }
+
+    /// Readable when it has ended; the child's own.
+    var pidfd: Int32 { unsafe drain_pidfd(raw) }
 
     func pump(_ watches: inout [drain_watch], until: Instant) throws(DrainError) -> drain_round {
         var round = drain_round()
@@ -96,6 +105,9 @@ import CDrain
     func hold(_ stream: Stream, from offset: UInt64) {
         unsafe drain_hold(raw, Int32(stream.rawValue), offset)
     }
+
+    /// A spool that has no room is not waited for any more.
+    func hurry() { unsafe drain_hurry(raw) }
 
     /// Ends the reading of a stream and moves its memory out.
     func takeCaptures(_ limits: Limits) -> (Capture, Capture) {
@@ -165,9 +177,20 @@ import CDrain
     }
 }
 
+/// NULL for no outputs.
+private func withPointers<R>(
+    _ limits: [drain_rlimit], _ outputs: [Int32]?,
+    _ body: (UnsafeBufferPointer<drain_rlimit>, UnsafePointer<Int32>?) -> R
+) -> R {
+    unsafe limits.withUnsafeBufferPointer { limits in
+        guard let outputs else { return unsafe body(limits, nil) }
+        return unsafe outputs.withUnsafeBufferPointer { unsafe body(limits, $0.baseAddress) }
+    }
+}
+
 /// A command's standard input, open for the length of a spawn.
 private struct InputDescriptor: ~Copyable {
-    /// -1 for /dev/null, which the core opens.
+    /// -1 for /dev/null and DRAIN_INPUT_PIPE for a pipe, which the core opens.
     let descriptor: Int32
     /// It has a name and no more: what it names is to be opened by the command's own process.
     let isNamedPipe: Bool
@@ -178,6 +201,8 @@ private struct InputDescriptor: ~Copyable {
         switch input {
         case .null:
             (descriptor, owned) = (-1, false)
+        case .pipe:
+            (descriptor, owned) = (DRAIN_INPUT_PIPE, false)
         case .inherited:
             (descriptor, owned) = (fcntl(0, F_GETFD) < 0 ? -1 : 0, false)
         case .descriptor(let number):

@@ -49,6 +49,8 @@ public enum Input: Sendable, Hashable {
     /// These bytes, in a file in memory (memfd_create(2)): the command reads them when it
     /// likes, and nobody has to feed it.
     case bytes([UInt8])
+    /// A pipe that the body of `withRun` writes to: `LiveRun.input`. Without such a body, an end of file at once.
+    case pipe
 }
 
 /// The variables of a command: the host's at the time of the run, or none, and changes to them.

@@ -18,6 +18,8 @@ public struct DrainError: Error, Sendable, Hashable {
         case killMethod
         /// A directory of runs that cannot be used: `RunRegistry`.
         case registry
+        /// A directory to spool to, or of what was spooled, that cannot be used.
+        case spool
         /// The system has no room for another process, descriptor or mapping.
         case system
         /// As many runs wait for their turn as may wait: see `Runner`.
@@ -57,6 +59,7 @@ extension DrainError: CustomStringConvertible {
             case .resourceLimit: "cannot set the limit on \(subject)"
             case .killMethod: "cannot end processes by \(subject)"
             case .registry: "cannot keep runs in \(subject)"
+            case .spool: "cannot use the spool directory '\(subject)'"
             case .system: "\(subject) failed"
             case .busy: "too many runs wait already: \(subject)"
             case .memoryBudget: "this run needs more memory than all runs together may take: \(subject)"

@@ -45,5 +45,6 @@ extension Errno {
     static let noMemory = Errno(rawValue: ENOMEM)
     static let again = Errno(rawValue: EAGAIN)
     static let noChild = Errno(rawValue: ECHILD)
+    static let timedOut = Errno(rawValue: ETIMEDOUT)
     static let invalid = Errno(rawValue: EINVAL)
 }

@@ -13,9 +13,10 @@ final class Job: @unchecked Sendable {
     /// Bytes that it may take, for the runner's budget.
     let cost: Int
     private let events: EventFilter?
+    private let spool: Spool?
     private let registry: RunRegistry?
     private let runner: Runner
-    private let continuation: CheckedContinuation<Outcome, Never>
+    private let completion: Completion
     private let place: Mark
     private var run: Run?
     private var registration: Registration?
@@ -30,6 +31,15 @@ final class Job: @unchecked Sendable {
     var pipeSize = 0
     /// The loop's.
     var slot: Int?
+    /// When to look at what those want who read and write along.
+    private var liveAt = Instant.never
+
+    /// Who waits for the result.
+    enum Completion {
+        case task(CheckedContinuation<Outcome, Never>)
+        /// Somebody who reads and writes along.
+        case live(LiveLink)
+    }
 
     /// Where a run is, for the task that may cancel it before there is a job, and after.
     final class Mark: Sendable {
@@ -56,6 +66,12 @@ final class Job: @unchecked Sendable {
             }
         }
 
+        /// The job, if it runs, is to look what those want who read and write along. Any thread.
+        func nudge() {
+            let state = self.state.withLock { $0 }
+            if let job = state.job { state.loop?.nudge(job) }
+        }
+
         /// Behind whatever was done before the last `move`.
         func leave() { state.withLock { _ in } }
 
@@ -66,17 +82,17 @@ final class Job: @unchecked Sendable {
 
     init(
         _ command: Command, _ limits: Limits, _ timeouts: Timeouts,
-        _ extras: (events: EventFilter?, registry: RunRegistry?), cost: Int, _ runner: Runner, _ place: Mark,
-        _ continuation: CheckedContinuation<Outcome, Never>
+        _ extras: (events: EventFilter?, spool: Spool?, registry: RunRegistry?), cost: Int, _ runner: Runner,
+        _ place: Mark, _ completion: Completion
     ) {
-        (events, registry) = extras
+        (events, spool, registry) = extras
         self.command = command
         self.limits = limits
         self.timeouts = timeouts
         self.cost = cost
         self.runner = runner
         self.place = place
-        self.continuation = continuation
+        self.completion = completion
         place.move(self)
     }
 
@@ -97,12 +113,18 @@ final class Job: @unchecked Sendable {
             let means = try Means(for: timeouts.killMethod)
             registration = try registry?.register(command, means)
             let log = try events.map { (filter) throws(DrainError) in try EventLog(filter) }
-            run = try Run(command, limits, timeouts, means, log, pipeSize: pipeSize)
+            let disk = try spool.map { (spool) throws(DrainError) in
+                try SpoolRun(spool, command, limits.keep, pipeSize: pipeSize) { loop.nudge(self) }
+            }
+            run = try Run(command, limits, timeouts, means, log, disk, pipeSize: pipeSize)
             run!.complete(registration)
+            if let live { run!.attach(live) } else { run!.closeInput() }
+            let pid = run!.pid
             runner.noteStart()
             // First, so that a cancellation finds it there; what it says is read behind this arrival.
             place.move(self, to: loop)
             loop.add(self)
+            live?.begin(pid)
         } catch {
             finish(.failure(error))
         }
@@ -123,28 +145,34 @@ final class Job: @unchecked Sendable {
         return true
     }
 
-    func take(_ round: drain_round) {
+    private var live: LiveLink? {
+        if case .live(let link) = completion { link } else { nil }
+    }
+
+    func take(_ round: drain_round, _ set: borrowing ChildSet) throws(DrainError) {
         let moved = Int(clamping: round.moved.0) + Int(clamping: round.moved.1)
         if moved > 0 {
             counted += moved
             runner.noteBytes(moved)
         }
         run!.take(round)
+        if let live { liveAt = try run!.follow(live, round, set) }
     }
 
-    /// Nothing was seen, and time has passed.
-    func takeKnown() { run!.takeKnown() }
+    /// What there is to `take` where nothing was seen, and time has passed or somebody wants something.
+    var known: drain_round { run!.known() }
 
     /// Until when to wait, or nil when it is over.
     func advance() throws(DrainError) -> Instant? {
         guard let until = try run!.advance() else { return nil }
         // The answer to a question may have told of the end, and nothing will tell of it again.
-        return run!.hasNews() ? drain_now() : until
+        return run!.hasNews() ? drain_now() : min(until, liveAt)
     }
 
     /// - Parameter error: why we could not go on.
     func end(_ error: DrainError?) {
         if let error { run!.fail(error) }
+        if let live { run!.followToEnd(live) }
         let report = run!.report()
         run = nil
         finish(.success(report))
@@ -160,6 +188,9 @@ final class Job: @unchecked Sendable {
     /// By its runner, without a start.
     func resume(_ outcome: Outcome) {
         place.move(nil)
-        continuation.resume(returning: outcome)
+        switch completion {
+        case .task(let continuation): continuation.resume(returning: outcome)
+        case .live(let link): link.finish(outcome)
+        }
     }
 }

@@ -27,7 +27,8 @@ final class Loop: @unchecked Sendable {
     private struct Inbox {
         var arrived: [Job] = []
         var cancelled: [Job] = []
-        var isEmpty: Bool { arrived.isEmpty && cancelled.isEmpty }
+        var nudged: [Job] = []
+        var isEmpty: Bool { arrived.isEmpty && cancelled.isEmpty && nudged.isEmpty }
     }
 
     init() throws(DrainError) { set = try ChildSet() }
@@ -40,6 +41,10 @@ final class Loop: @unchecked Sendable {
 
     /// Any thread: the job is to look whether it was cancelled.
     func cancel(_ job: Job) { post { $0.cancelled.append(job) } }
+
+    /// Any thread: something has happened to the job that its child does not show: those who read and write
+    /// along want something, or its disk is done.
+    func nudge(_ job: Job) { post { $0.nudged.append(job) } }
 
     private func post(_ change: (inout Inbox) -> Void) {
         let first = inbox.withLock { inbox in
@@ -62,8 +67,7 @@ final class Loop: @unchecked Sendable {
             let (count, woken) = try set.pump(until: until, &seen)
             for index in 0..<count {
                 let slot = Int(seen[index].token)
-                jobs[slot]!.take(seen[index].round)
-                goOn(slot)
+                goOn(slot, seen[index].round)
             }
             if woken { readInbox() }
         } catch {
@@ -85,8 +89,10 @@ final class Loop: @unchecked Sendable {
         for job in news.arrived { admit(job) }
         for job in news.cancelled {
             guard let slot = job.slot, job.hearCancellation() else { continue }
-            job.takeKnown()
-            goOn(slot)
+            goOn(slot, job.known)
+        }
+        for job in news.nudged {
+            if let slot = job.slot { goOn(slot, job.known) }
         }
     }
 
@@ -105,13 +111,14 @@ final class Loop: @unchecked Sendable {
 
     private func goOnWithDue(_ now: Instant) {
         for slot in deadlines.indices where deadlines[slot] <= now {
-            jobs[slot]!.takeKnown()
-            goOn(slot)
+            goOn(slot, jobs[slot]!.known)
         }
     }
 
-    private func goOn(_ slot: Int) {
+    /// - Parameter round: what was seen; nil for nothing new.
+    private func goOn(_ slot: Int, _ round: drain_round? = nil) {
         do throws(DrainError) {
+            if let round { try jobs[slot]!.take(round, set) }
             guard let until = try jobs[slot]!.advance() else { return end(slot) }
             deadlines[slot] = until
         } catch {

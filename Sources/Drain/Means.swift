@@ -10,6 +10,8 @@ package final class Means {
     package private(set) var marker: UInt64
     /// The same, where there is no marker: told to a registry, and not looked for by the run itself.
     package private(set) var badge: UInt64 = 0
+    /// Helpers of ours, at most two, that are none of the command's tree.
+    var spared: [Int32] = []
     /// The program has adopted orphans, and has no children but this command's tree: the kernel says when
     /// nobody is left.
     let isSubreaper: Bool
@@ -47,7 +49,9 @@ package final class Means {
 
     /// Borrowed by the core until the child is closed.
     var raw: drain_means {
-        unsafe drain_means(supervised: isSubreaper, cgroup: cgroup?.pointer, marker: marker, badge: badge)
+        unsafe drain_means(
+            supervised: isSubreaper, cgroup: cgroup?.pointer, marker: marker, badge: badge,
+            spared: (spared.first ?? 0, spared.dropFirst().first ?? 0))
     }
 
     /// Before the command is started.

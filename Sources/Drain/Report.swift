@@ -16,6 +16,11 @@ public struct Report: Sendable {
     public let stderr: Capture
     /// What was kept of the NDJSON on standard output; nil if it was not asked for.
     public let events: Events?
+    /// What is on disk of standard output; nil without a spool, or when the command was not started.
+    public var stdoutSpool: SpoolReport? { spools?[Stream.stdout.rawValue] }
+    /// The same for standard error.
+    public var stderrSpool: SpoolReport? { spools?[Stream.stderr.rawValue] }
+    let spools: [SpoolReport]?
     public let usage: Usage
     /// What had to be used to end processes; nil if nothing had to be.
     public let killMethod: KillMethod?
@@ -128,7 +133,8 @@ extension Report {
         self.init(
             command: command.arguments, outcome: missing ? .notStarted : .failed, termination: nil,
             error: Problem(error), startedAt: startedAt,
-            duration: .zero, stdout: Capture(), stderr: Capture(), events: events, usage: .none,
+            duration: .zero, stdout: Capture(), stderr: Capture(), events: events, spools: nil,
+            usage: .none,
             killMethod: nil, survivors: [], holders: [])
     }
 
@@ -136,7 +142,8 @@ extension Report {
     init(cancelledBeforeStart command: Command, events: Events?) {
         self.init(
             command: command.arguments, outcome: .cancelled, termination: nil, error: nil, startedAt: .now(),
-            duration: .zero, stdout: Capture(), stderr: Capture(), events: events, usage: .none,
+            duration: .zero, stdout: Capture(), stderr: Capture(), events: events, spools: nil,
+            usage: .none,
             killMethod: nil, survivors: [], holders: [])
     }
 }

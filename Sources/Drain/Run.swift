@@ -4,7 +4,7 @@ import CDrain
 /// is finished, then reap and report. It never waits: `perform` does, for one run, on the calling thread;
 /// a `Loop` does for many.
 struct Run: ~Copyable {
-    private let child: Child
+    let child: Child
     private let command: Command
     private let limits: Limits
     private let leavesBackground: Bool
@@ -12,6 +12,10 @@ struct Run: ~Copyable {
     private let means: Means
     /// Reads standard output along, if events are wanted.
     private let events: EventLog?
+    /// Gets both streams, if that is wanted.
+    private let spool: SpoolRun?
+    /// Until when its disk is waited for, once nothing else is.
+    private var flushUntil: Instant?
     private let startedAt: Timestamp
     private let start: Instant
     private var machine: TimeoutMachine
@@ -27,26 +31,35 @@ struct Run: ~Copyable {
     static func perform(
         _ command: Command, _ limits: Limits, _ timeouts: Timeouts,
         cancellation: CancellationSource? = nil, attendants: [any Attendant] = [], means: Means? = nil,
-        registry: RunRegistry? = nil, events: EventFilter? = nil
+        registry: RunRegistry? = nil, events: EventFilter? = nil, spool: Spool? = nil
     ) throws(DrainError) -> Report {
         let own: Means
         if let means { own = means } else { own = try Means(for: timeouts.killMethod) }
         let log = try events.map { (filter) throws(DrainError) in try EventLog(filter) }
         let registration = try registry?.register(command, own)
         defer { registration?.remove() }
-        var run = try Run(command, limits, timeouts, own, log)
+        let bell = try spool.map { (_) throws(DrainError) in try Wakeup() }
+        let disk = try spool.map { (spool) throws(DrainError) in
+            try SpoolRun(spool, command, limits.keep) { bell?.ring() }
+        }
+        own.spared = disk?.helpers ?? []
+        var run = try Run(command, limits, timeouts, own, log, disk)
+        run.closeInput()
         run.complete(registration)
-        do throws(DrainError) { try run.untilFinished(cancellation, attendants) } catch { run.fail(error) }
+        do throws(DrainError) { try run.untilFinished(cancellation, attendants, bell) } catch {
+            run.fail(error)
+        }
         return run.report()
     }
 
     /// Starts the command.
     /// - Parameters:
     ///   - events: reads standard output along.
+    ///   - spool: gets both streams as well.
     ///   - pipeSize: bytes that its pipes are made to hold; 0 for what the system gives.
     init(
         _ command: Command, _ limits: Limits, _ timeouts: Timeouts, _ means: Means, _ events: EventLog?,
-        pipeSize: Int = 0
+        _ spool: SpoolRun?, pipeSize: Int = 0
     ) throws(DrainError) {
         self.command = command
         self.limits = limits
@@ -57,19 +70,28 @@ struct Run: ~Copyable {
         machine = TimeoutMachine(timeouts, start: start)
         seen = TimeoutMachine.Observation(now: start)
         self.events = events
-        child = try Child(
-            command, limits, means, events: events, leavesBackground: timeouts.background == .leave,
-            pipeSize: pipeSize)
+        self.spool = spool
+        do throws(DrainError) {
+            child = try Child(
+                command, limits, means, events: events, spool: spool,
+                leavesBackground: timeouts.background == .leave, pipeSize: pipeSize)
+        } catch {
+            spool?.cancel()
+            throw error
+        }
+        spool?.begin()
     }
 
     /// Tells a registry of whom it has an entry.
     mutating func complete(_ registration: Registration?) { registration?.complete(child.pid) }
 
     private mutating func untilFinished(
-        _ cancellation: CancellationSource?, _ attendants: [any Attendant]
+        _ cancellation: CancellationSource?, _ attendants: [any Attendant], _ bell: Wakeup?
     ) throws(DrainError) {
-        var watches = [drain_watch(fd: -1, read: true, write: false, ready: false)]
+        let nothing = drain_watch(fd: -1, read: true, write: false, ready: false)
+        var watches = [drain_watch](repeating: nothing, count: Run.ownWatches)
         watches[0].fd = cancellation?.descriptor ?? -1
+        watches[1].fd = bell?.descriptor ?? -1
         while let until = try advance() {
             try observe(&watches, until: until, attendants)
             if watches[0].ready, means.isSubreaper { child.reapOrphans() }
@@ -83,6 +105,9 @@ struct Run: ~Copyable {
             attendant.finish(child, ended: machine.cause != nil, cancellation)
         }
     }
+
+    /// To be told of the wish for an end, and of the disk.
+    private static let ownWatches = 2
 
     /// Does what there is to do. Then the time until which to wait for something to happen, or nil when
     /// the run is over and `report` comes next.
@@ -105,9 +130,21 @@ struct Run: ~Copyable {
                 child.giveUp()
                 seen.closed = true
             case .finish:
-                return nil
+                return untilFlushed()
             }
         }
+    }
+
+    /// Until when to wait for the disk, as long as it takes unless the run was to be over; nil when it is done.
+    private mutating func untilFlushed() -> Instant? {
+        guard let spool else { return nil }
+        let soon = seen.now.advanced(by: TimeoutMachine.patience)
+        if flushUntil == nil {
+            spool.end()
+            flushUntil = machine.cause == nil ? max(machine.wallAt, soon) : soon
+        }
+        if seen.cancellation != nil { flushUntil = min(flushUntil!, soon) }
+        return spool.isFlushed || seen.now >= flushUntil! ? nil : flushUntil
     }
 
     /// Takes note of what a round showed, before `advance`.
@@ -116,6 +153,7 @@ struct Run: ~Copyable {
         seen.moved = round.moved.0 > 0 || round.moved.1 > 0
         seen.exited = round.exited
         seen.closed = round.closed
+        seen.isHeld = round.held
         seen.others = nil
         if round.exited, exitedAt == nil { exitedAt = round.now }
     }
@@ -128,11 +166,19 @@ struct Run: ~Copyable {
 
     mutating func leave(_ set: borrowing ChildSet) { child.leave(set) }
 
-    /// The same as `take` where nobody looked.
-    mutating func takeKnown() { take(child.known()) }
+    /// What there is to `take` where nobody looked.
+    mutating func known() -> drain_round { child.known() }
+
+    var pid: Int32 { mutating get { child.pid } }
+
+    /// Nobody is going to write to it.
+    mutating func closeInput() { child.closeInput() }
 
     /// Whether something is known of the command that was not taken note of.
     mutating func hasNews() -> Bool { child.known().exited && !seen.exited }
+
+    /// Since the last look, a stream was left unread for the sake of somebody who reads it along.
+    mutating func note(isHeld: Bool) { seen.isHeld = seen.isHeld || isHeld }
 
     /// The run is to be ended. The first wish counts.
     mutating func cancel(_ wish: CancellationSource.Wish) {
@@ -150,7 +196,7 @@ struct Run: ~Copyable {
         _ watches: inout [drain_watch], until: Instant, _ attendants: [any Attendant]
     ) throws(DrainError) {
         var until = until
-        watches.removeSubrange(1...)
+        watches.removeSubrange(Run.ownWatches...)
         for attendant in attendants {
             attendant.prepare(child, &watches)
             until = min(until, attendant.wakeAt)
@@ -164,13 +210,18 @@ struct Run: ~Copyable {
 
     /// What is in the pipes is counted before they are given up, whoever was to see it first.
     private mutating func countTheRest() throws(DrainError) {
-        for stream in Stream.allCases { child.hold(stream, from: .max) }
+        for stream in Stream.allCases {
+            child.hold(stream, from: .max)
+            child.dropRest(stream)
+        }
+        child.hurry()
         var none: [drain_watch] = []
         let round = try child.pump(&none, until: seen.now)
         seen.closed = round.closed
     }
 
     mutating func report() -> Report {
+        spool?.endFilters()
         // Everything that needs the group's number comes before the reaping gives it back.
         var survivors = killMethod == nil || failure != nil ? [] : child.others()
         if killMethod != nil, exitedAt == nil { survivors.append(child.pid) }
@@ -192,11 +243,12 @@ struct Run: ~Copyable {
         let unknown = ended == nil && exitedAt != nil
         let (stdout, stderr) = child.takeCaptures(limits)
         events?.finish()
+        let spools = spool?.settle()
         return Report(
             command: command.arguments, outcome: outcome(ended?.0), termination: ended?.0,
             error: failure.map { Report.Problem($0) } ?? (unknown ? .statusTaken : nil),
             startedAt: startedAt, duration: .nanoseconds(end - start), stdout: stdout, stderr: stderr,
-            events: events.map { Events($0) },
+            events: events.map { Events($0) }, spools: spools,
             usage: ended?.1 ?? .none, killMethod: killMethod, survivors: survivors, holders: holders)
     }
 

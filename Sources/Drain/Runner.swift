@@ -56,15 +56,19 @@ public final class Runner: Sendable {
     private static let smallPipe = 16 << 10
 
     /// Bytes of the budget that a run with these limits takes while it runs: its caps, its pipes, and a fixed
-    /// 32 KiB; with events, a window of 256 KiB and twice what is kept of them.
-    public static func cost(of limits: Limits, events: EventFilter? = nil) -> Int {
+    /// 32 KiB; with events, a window of 256 KiB and twice what is kept of them; with a spool, its pipes; read live,
+    /// what may wait to be read, a pipe for standard input, and 512 KiB for each stream to cut lines in.
+    public static func cost(
+        of limits: Limits, events: EventFilter? = nil, spool: Spool? = nil, live: LiveOptions? = nil
+    ) -> Int {
         var sum = fixedCost + (events == nil ? 0 : 256 << 10)
+        if let live { sum += pipeCost + live.streams.count * (live.ringSize + LineCutter.cost) }
         let kept = max(0, events?.maxBytes ?? 0)
         for cap in [max(0, limits.stdoutBytes), max(0, limits.stderrBytes), kept, kept] {
             let (more, overflow) = sum.addingReportingOverflow(cap)
             sum = overflow ? .max : more
         }
-        let (whole, overflow) = sum.addingReportingOverflow(2 * pipeCost)
+        let (whole, overflow) = sum.addingReportingOverflow((spool == nil ? 2 : 4) * pipeCost)
         return overflow ? .max : whole
     }
 
@@ -76,19 +80,20 @@ public final class Runner: Sendable {
     ///
     /// - Parameters:
     ///   - events: reads standard output as NDJSON, and keeps these objects of it in the report.
+    ///   - spool: both streams go to disk as well.
     ///   - registry: has an entry of the run for as long as it lasts.
     /// - Throws: when the command could not be run; nothing of it is left then. `busy` when too many wait;
     ///   `memoryBudget` when it alone may take more than the whole budget, so that its turn could never come.
     public func run(
         _ command: Command, limits: Limits = Limits(), timeouts: Timeouts = Timeouts(),
-        events: EventFilter? = nil, registry: RunRegistry? = nil
+        events: EventFilter? = nil, spool: Spool? = nil, registry: RunRegistry? = nil
     ) async throws(DrainError) -> Report {
         let place = Job.Mark()
         let result: Job.Outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let cost = Runner.cost(of: limits, events: events)
-                let extras = (events, registry)
-                enter(Job(command, limits, timeouts, extras, cost: cost, self, place, continuation))
+                let cost = Runner.cost(of: limits, events: events, spool: spool)
+                let extras = (events, spool, registry)
+                enter(Job(command, limits, timeouts, extras, cost: cost, self, place, .task(continuation)))
             }
         } onCancel: {
             place.cancel()
@@ -106,7 +111,7 @@ public final class Runner: Sendable {
         case refused(Job.Outcome)
     }
 
-    private func enter(_ job: Job) {
+    func enter(_ job: Job) {
         switch state.withLock({ place(job, &$0) }) {
         case .admitted: submit(job)
         case .refused(let outcome): job.resume(outcome)

@@ -82,13 +82,13 @@ extension Command {
     package func run(
         limits: Limits, timeouts: Timeouts, cancellation: CancellationSource,
         live: LiveOutput?, progress: ProgressTicker?, means: Means, registry: RunRegistry? = nil,
-        events: EventFilter? = nil
+        events: EventFilter? = nil, spool: Spool? = nil
     ) throws(DrainError) -> Report {
         var attendants: [any Attendant] = []
         if let live { attendants.append(live) }
         if let progress { attendants.append(progress) }
         return try Run.perform(
             self, limits, timeouts, cancellation: cancellation, attendants: attendants,
-            means: means, registry: registry, events: events)
+            means: means, registry: registry, events: events, spool: spool)
     }
 }

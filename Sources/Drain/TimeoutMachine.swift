@@ -16,6 +16,8 @@ struct TimeoutMachine {
         var now: Instant
         /// A stream moved since the last observation.
         var moved = false
+        /// A stream was left unread since, till those who read it along, or its spool, have room.
+        var isHeld = false
         /// The leader has ended.
         var exited = false
         /// Neither stream is open any more.
@@ -64,14 +66,17 @@ struct TimeoutMachine {
     static let patience = Duration.seconds(2)
     /// How often to look for processes of which nothing tells us: those that were asked to end,
     /// and those that were killed and will be gone at once.
-    static let glance = (asked: Duration.milliseconds(5), killed: Duration.milliseconds(1))
+    static let glance = (
+        asked: Duration.milliseconds(5), killed: Duration.milliseconds(1), held: Duration.milliseconds(10)
+    )
 
     /// How long a process that has closed its streams is given to end by itself before it is taken for one
     /// that was left behind.
     static let courtesy = Duration.milliseconds(10)
 
     private let timeouts: Timeouts
-    private let wallAt: Instant
+    /// The wall-clock limit.
+    let wallAt: Instant
     private var idleAt: Instant
     private var state = State.running
     /// Set once; the first cause is the one that is told.
@@ -163,6 +168,13 @@ struct TimeoutMachine {
     }
 
     private mutating func draining(_ seen: Observation, until: Instant, settled: Bool) -> Action? {
+        var until = until
+        if seen.isHeld, !settled, cause == nil {
+            // It is us who are waited for, a disk or a reader, and not yet those who hold a stream.
+            let grace = max(timeouts.drainGrace, TimeoutMachine.glance.held)
+            until = min(seen.now.advanced(by: grace), wallAt)
+            state = .draining(until: until, settled: settled)
+        }
         if !settled, seen.cancellation != nil { cause = .cancelled }
         let stop = seen.closed || seen.now >= until || (cause == .cancelled && !settled)
         if !stop { return .wait(until: until) }

@@ -53,6 +53,24 @@ public struct Timestamp: Sendable, Hashable, CustomStringConvertible {
         return (year + era * 400 + (month <= 2 ? 1 : 0), month, ofYear - (153 * shifted + 2) / 5 + 1)
     }
 
+    /// A time of the Gregorian calendar; nil if there is none such.
+    init?(
+        _ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int, _ millisecond: Int
+    ) {
+        guard year >= 0, 1...12 ~= month, 1...31 ~= day else { return nil }
+        // As above, the other way round.
+        let shifted = Int64(month > 2 ? month - 3 : month + 9)
+        let ofMarch = Int64(month > 2 ? year : year - 1)
+        let (era, ofEra) = Timestamp.floorDivide(ofMarch, 400)
+        let ofYear = (153 * shifted + 2) / 5 + Int64(day) - 1
+        let days = era * 146_097 + ofEra * 365 + ofEra / 4 - ofEra / 100 + ofYear - 719_468
+        guard Timestamp.date(days) == (Int64(year), Int64(month), Int64(day)), 0...23 ~= hour,
+            0...59 ~= minute, 0...60 ~= second, 0...999 ~= millisecond
+        else { return nil }
+        let seconds = Int64((hour * 60 + minute) * 60 + second)
+        self.init(millisecondsSinceEpoch: (days * 86_400 + seconds) * 1000 + Int64(millisecond))
+    }
+
     private static func floorDivide(_ value: Int64, _ by: Int64) -> (Int64, Int64) {
         let (quotient, remainder) = value.quotientAndRemainder(dividingBy: by)
         return remainder < 0 ? (quotient - 1, remainder + by) : (quotient, remainder)

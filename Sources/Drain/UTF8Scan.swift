@@ -1,3 +1,5 @@
+import CDrain
+
 /// Well-formed and ill-formed UTF-8, as table 3-7 of the Unicode standard has it. Ill-formed bytes
 /// are taken in maximal subparts, each of which becomes one U+FFFD: what Swift's `String(decoding:)`
 /// and Python's `decode(errors="replace")` do.
@@ -38,6 +40,17 @@ enum UTF8Scan {
             have += 1
         }
         return .wellFormed(length)
+    }
+
+    /// Whether all of it is.
+    static func isWellFormed(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let base = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return true }
+        var index = unsafe drain_text_skip(base, 0, bytes.count, false)
+        while index < bytes.count {
+            guard case .wellFormed(let length) = unsafe step(at: index, in: bytes) else { return false }
+            index += length
+        }
+        return true
     }
 
     /// The length of the well-formed sequence at bytes[index...], 0 if there is none.

@@ -21,6 +21,13 @@ enum Help {
               --notice              say where bytes are missing, and how many
 
         Where it goes
+              --spool DIR           write each stream whole to files in DIR, too (DRAIN_SPOOL_DIR)
+              --max-spool SIZE      bytes kept there of each stream (1GiB): the newest with
+                                    --keep tail, otherwise the first
+              --spool-slow WHAT     a disk slower than the command: wait for it (default) or
+                                    give-up spooling
+              --spool-filter LINE   each goes through this line of shell on its way, 'gzip' for
+                                    example; the first bytes are kept then
               --encode HOW          kept bytes in the report: text (default), base64 or none
               --report DEST         the report goes to a file, fd:N, or - (standard output)
               --live                also pass both streams on as they arrive, up to the caps;
@@ -54,6 +61,12 @@ enum Help {
               --sweep DIR           run nothing: end what the runs in DIR have left whose drain-run
                                     was killed, and print what was done as JSON; exit status 1
                                     when something lives on
+
+        What is spooled
+              --spool-list DIR      run nothing: print what runs have spooled to DIR as JSON
+              --spool-prune DIR     run nothing: remove what nobody writes any more, with
+              --spool-age DUR       what was last written longer ago
+              --spool-total SIZE    the oldest, until so much is left
 
           -h, --help                this text
               --version             the version

@@ -9,7 +9,7 @@ import Drain
 
 /// What the command line asks for.
 struct Options {
-    enum Errand { case run, sweep, help, version }
+    enum Errand { case run, sweep, listSpools, pruneSpools, help, version }
 
     var errand = Errand.run
     var command = Command([])
@@ -19,6 +19,10 @@ struct Options {
     var live = false
     /// Nil: standard output is not read for events.
     var events: EventFilter?
+    /// Nil: streams are kept in memory only.
+    var spool: Spool?
+    /// The spool comes from the environment: without it, the command runs all the same.
+    var spoolIsOptional = false
     /// Nil: none.
     var report: Destination? = .standardOutput
     var progress = false
@@ -28,8 +32,17 @@ struct Options {
     var killMethod: Report.KillMethod?
     /// Where the run is registered, or what is to be swept.
     var registry: OSString?
+    /// What is spooled where, and how much of it is to stay.
+    var spools = Spools()
     /// Bad environment variables, one line each.
     var warnings: [String] = []
+
+    /// A directory of spools, for an errand that runs nothing.
+    struct Spools {
+        var directory: OSString = ""
+        var maxAge: Duration?
+        var maxBytes: Int?
+    }
 
     /// The options that getopt_long knows. The letters are those of the short forms.
     private enum Key: Int32, CaseIterable {
@@ -41,10 +54,12 @@ struct Options {
         case signal = 0x73  // s
         case timeout = 0x74  // t
         case maxOutput = 0x100
-        case events, maxEvent, maxStdout, maxStderr, keep, cut, notice, encode, live, report, idleTimeout,
+        case events, maxEvent, maxStdout, maxStderr, spool, maxSpool, spoolSlow, spoolFilter, keep, cut,
+            notice, encode,
+            live, report, idleTimeout,
             drainGrace
         case background, killMethod, clearEnv, cpuTime, memory, fileSize, openFiles, processes, progress,
-            supervise, register, sweep, version
+            supervise, register, sweep, spoolList, spoolPrune, spoolAge, spoolTotal, version
 
         // Said out loud: "\(self)" would have the runtime look names up, for half of our start-up time.
         var name: StaticString {
@@ -61,6 +76,10 @@ struct Options {
             case .maxEvent: "max-event"
             case .maxStdout: "max-stdout"
             case .maxStderr: "max-stderr"
+            case .spool: "spool"
+            case .maxSpool: "max-spool"
+            case .spoolSlow: "spool-slow"
+            case .spoolFilter: "spool-filter"
             case .keep: "keep"
             case .cut: "cut"
             case .notice: "notice"
@@ -81,6 +100,10 @@ struct Options {
             case .supervise: "supervise"
             case .register: "register"
             case .sweep: "sweep"
+            case .spoolList: "spool-list"
+            case .spoolPrune: "spool-prune"
+            case .spoolAge: "spool-age"
+            case .spoolTotal: "spool-total"
             case .version: "version"
             }
         }
@@ -107,6 +130,10 @@ struct Options {
         var types: [OSString] = []
         var maxStdout: Int?
         var maxStderr: Int?
+        var spool: OSString?
+        var maxSpool: Int?
+        var spoolSlow = Spool.WhenSlow.wait
+        var spoolFilter: OSString?
         var report: Destination?
     }
 
@@ -136,8 +163,11 @@ struct Options {
                 unsafe OSString(bytes: UnsafeRawBufferPointer(start: $0, count: strlen($0)))
             }
             try options.apply(key, value ?? "", &pending)
-            if options.errand != .run { return options }
+            if options.errand == .help || options.errand == .version || options.errand == .sweep {
+                return options
+            }
         }
+        if try unsafe options.isAboutSpools(words(count, argv, from: Int(optind))) { return options }
         try unsafe options.settle(pending, words: words(count, argv, from: Int(optind)))
         return options
     }
@@ -200,6 +230,14 @@ struct Options {
         case .maxOutput: pending.maxOutput = try size()
         case .maxStdout: pending.maxStdout = try size()
         case .maxStderr: pending.maxStderr = try size()
+        case .spool:
+            if value.bytes.isEmpty { throw bad("a directory") }
+            pending.spool = value
+        case .maxSpool: pending.maxSpool = try size()
+        case .spoolSlow: pending.spoolSlow = try choice(["wait": .wait, "give-up": .giveUp])
+        case .spoolFilter:
+            if value.bytes.isEmpty { throw bad("a line for /bin/sh, as in 'gzip'") }
+            pending.spoolFilter = value
         case .keep: limits.keep = try choice(["head": .head, "tail": .tail, "both": .both])
         case .cut: limits.cut = try choice(["byte": .byte, "character": .character, "line": .line])
         case .notice: limits.notice = true
@@ -249,9 +287,31 @@ struct Options {
             if value.bytes.isEmpty { throw bad("a directory") }
             registry = value
             if key == .sweep { errand = .sweep }
+        case .spoolList, .spoolPrune:
+            if value.bytes.isEmpty { throw bad("a directory") }
+            spools.directory = value
+            errand = key == .spoolList ? .listSpools : .pruneSpools
+        case .spoolAge: spools.maxAge = try duration()
+        case .spoolTotal: spools.maxBytes = try size()
         case .help: errand = .help
         case .version: errand = .version
         }
+    }
+
+    /// Whether nothing is to be run. An option that would do nothing then, or a prune that would remove nothing,
+    /// is a mistake that is better told.
+    private func isAboutSpools(_ words: [OSString]) throws(Complaint) -> Bool {
+        let isBounded = spools.maxAge != nil || spools.maxBytes != nil
+        if errand == .pruneSpools, !isBounded {
+            throw Complaint("--spool-prune needs --spool-age DUR, --spool-total SIZE or both")
+        }
+        if errand != .pruneSpools, isBounded {
+            throw Complaint("--spool-age and --spool-total are for --spool-prune DIR")
+        }
+        guard errand != .run else { return false }
+        guard let word = words.first else { return true }
+        throw Complaint(
+            "'\(word)' is not run with \(errand == .listSpools ? "--spool-list" : "--spool-prune")")
     }
 
     private mutating func settle(_ pending: Pending, words: [OSString]) throws(Complaint) {
@@ -268,11 +328,25 @@ struct Options {
             events = EventFilter(types: pending.types, maxBytes: pending.maxEvent ?? EventFilter.defaultBytes)
         }
         report = pending.report ?? (live ? nil : .standardOutput)
-        if unsafe getenv("DRAIN_SPOOL_DIR") != nil {
-            warnings.append(
-                "DRAIN_SPOOL_DIR is set, but this version cannot spool: streams are kept in memory only")
+        spoolIsOptional = pending.spool == nil
+        if let directory = pending.spool ?? environmentSpool() {
+            spool = Spool(
+                directory: directory, maxBytes: pending.maxSpool ?? Spool.defaultBytes,
+                whenSlow: pending.spoolSlow, filter: pending.spoolFilter.map { Command(["/bin/sh", "-c", $0]) })
         }
     }
+
+    private mutating func environmentSpool() -> OSString? {
+        guard let text = unsafe getenv(Options.spoolVariable) else { return nil }
+        let value = unsafe OSString(bytes: UnsafeRawBufferPointer(start: text, count: strlen(text)))
+        if value.bytes.first == UInt8(ascii: "/") { return value }
+        warnings.append(
+            "\(Options.spoolVariable): '\(value)' is not allowed here; it takes a directory's absolute path;"
+                + " nothing is spooled")
+        return nil
+    }
+
+    static let spoolVariable = "DRAIN_SPOOL_DIR"
 
     private mutating func environmentCap() -> Int {
         let name = "DRAIN_MAX_OUTPUT_BYTES"

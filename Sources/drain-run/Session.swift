@@ -87,14 +87,22 @@ struct Session {
     {
         let ticker = status.map { status in ProgressTicker(options.limits) { status.show($0) } }
         let startedAt = Timestamp.now()
-        do throws(DrainError) {
-            return try options.command.run(
+        func run(_ spool: Spool?) throws(DrainError) -> Report {
+            try options.command.run(
                 limits: options.limits, timeouts: options.timeouts, cancellation: signals.source,
                 live: live, progress: ticker, means: means,
                 registry: try options.registry.map { path throws(DrainError) in try RunRegistry(path) },
-                events: options.events)
+                events: options.events, spool: spool)
+        }
+        do throws(DrainError) {
+            do throws(DrainError) { return try run(options.spool) } catch {
+                guard error.kind == .spool, options.spoolIsOptional else { throw error }
+                Output.complain("\(Options.spoolVariable): \(error.description); nothing is spooled")
+                return try run(nil)
+            }
         } catch {
             switch error.kind {
+            case .spool: throw Complaint("--spool: \(error.description)")
             // What an option names is a wrong option; nothing was started, and there is no report.
             case .invalidCommand, .workingDirectory, .standardInput, .resourceLimit, .killMethod, .registry:
                 throw Complaint(error.description)

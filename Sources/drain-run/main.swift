@@ -8,17 +8,6 @@ import Drain
     import Musl
 #endif
 
-/// --sweep: what owners that were killed have left.
-func sweep(_ directory: OSString) throws(Complaint) -> Int32 {
-    let found: Sweep
-    do throws(DrainError) { found = try RunRegistry(directory).sweep() } catch {
-        throw Complaint("--sweep: \(error.description)")
-    }
-    for damage in found.damaged { Output.complain("\(damage.entry) was left alone: \(damage.reason)") }
-    try Output.print(found.json())
-    return found.left == 0 ? 0 : 1
-}
-
 func main() -> Int32 {
     let missing = StandardDescriptors.fill()
     do throws(Complaint) {
@@ -26,7 +15,9 @@ func main() -> Int32 {
         switch options.errand {
         case .help: try Output.print(Help.text)
         case .version: try Output.print("drain-run \(drainVersion)\n")
-        case .sweep: return try sweep(options.registry ?? "")
+        case .listSpools: try Upkeep.listSpools(options.spools)
+        case .pruneSpools: return try Upkeep.pruneSpools(options.spools)
+        case .sweep: return try Upkeep.sweep(options.registry ?? "")
         case .run: return try Session(options, missing: missing).run()
         }
         return 0

@@ -31,7 +31,7 @@ struct ReportTests {
             command: ["prog", OSString(bytes: [0x61, 0xFF]), "é\"\n", ""], outcome: outcome,
             termination: termination, error: error,
             startedAt: Timestamp(millisecondsSinceEpoch: 1_234_567_890_123),
-            duration: .microseconds(1_234_999), stdout: stdout, stderr: stderr, events: nil,
+            duration: .microseconds(1_234_999), stdout: stdout, stderr: stderr, events: nil, spools: nil,
             usage: Report.Usage(
                 user: .milliseconds(7), system: .microseconds(8999), maxResidentBytes: 4096,
                 maxResidentFloor: 1024),

@@ -65,6 +65,9 @@ static const int DRAIN_STDOUT = 0;
 static const int DRAIN_STDERR = 1;
 enum { DRAIN_STREAMS = 2 };
 
+/// For `drain_spec.input`.
+static const int DRAIN_INPUT_PIPE = -2;
+
 /// How much of one stream is kept, in bytes: its first `head` and its last `tail`. What lies
 /// between is counted and thrown away. Memory is reserved for both, and costs nothing until
 /// it is filled.
@@ -108,10 +111,16 @@ struct drain_means {
     /// Borne like a marker where there is none, and not looked for: for `drain_orphaned`, when this
     /// process has been killed. 0 for none.
     uint64_t badge;
+    /// Where `supervised`: children that are none of the command's tree, nor is what descends from
+    /// them. Numbers that nobody reaps before the child is reaped; 0 for none.
+    pid_t spared[DRAIN_STREAMS];
 };
 
 /// A reader of events; see section 12.
 struct drain_events;
+
+/// A stream's way to disk; see section 14.
+struct drain_spool;
 
 /// What to run. All of it is set by the caller and borrowed by `drain_spawn`.
 struct drain_spec {
@@ -122,7 +131,8 @@ struct drain_spec {
     char *_Nullable const *_Nullable envp;
     /// The working directory, or NULL for the host's.
     const char *_Nullable directory;
-    /// The descriptor that becomes standard input; -1 for /dev/null.
+    /// The descriptor that becomes standard input; -1 for /dev/null, DRAIN_INPUT_PIPE for a pipe to
+    /// write to, see section 14.
     int input;
     /// Applied in this order, in the child.
     const struct drain_rlimit *_Nullable rlimits;
@@ -135,6 +145,8 @@ struct drain_spec {
     size_t pipe_size;
     /// The command writes to the host's own standard output and error, and nothing is read.
     bool shares_output;
+    /// The command writes to these two descriptors, both above 2, and nothing is read; or NULL.
+    const int *_Nullable outputs;
     /// What is run is a drain-run told to supervise (`--supervise`), which runs the command; see
     /// section 9. The child that comes of it is the command, as far as can be.
     bool remote;
@@ -143,6 +155,9 @@ struct drain_spec {
     /// What reads the events of standard output, see section 12, or NULL. Borrowed until
     /// `drain_close`; to be finished by the caller.
     struct drain_events *_Nullable events;
+    /// Where each stream goes as well, see section 14, or NULL. Borrowed until `drain_close`; each
+    /// has ended when its stream is closed.
+    struct drain_spool *_Nullable spools[2];
     /// By what the command's tree can be told from other processes; see section 6. The process
     /// group of the leader always belongs to it.
     struct drain_means means;
@@ -192,6 +207,9 @@ int drain_spawn(const struct drain_spec *spec, struct drain_child *_Nullable *_N
 /// taken by another process before `drain_reap`.
 pid_t drain_pid(const struct drain_child *child);
 
+/// Its pidfd, which is readable when it has ended; the child's own.
+int drain_pidfd(const struct drain_child *child);
+
 /// A file in memory (memfd_create(2)) that holds these bytes and is read from its start. A
 /// descriptor for the caller to close, or a negated errno value.
 int drain_memory_file(const void *_Nullable bytes, size_t count);
@@ -200,6 +218,10 @@ int drain_memory_file(const void *_Nullable bytes, size_t count);
 /// which `*fd` is a mere name then (O_PATH, open(2)), to be opened again by /proc/self/fd. 0 and a
 /// descriptor for the caller to close, or an errno value; EACCES for what must not be read.
 int drain_input_open(const char *path, int *fd, bool *named_pipe);
+
+/// A pipe, reading end first, neither end of which waits or is below 3: pipe2(2). 0 or an errno
+/// value.
+int drain_pipe_open(int *ends);
 
 /// A descriptor that becomes readable for good with `drain_wake` (eventfd(2)), for the caller to
 /// close; or a negated errno value.
@@ -244,6 +266,8 @@ struct drain_round {
     uint64_t moved[2]; ///< bytes each stream carried in this round
     bool exited;       ///< the leader has ended; it is still there to be reaped
     bool closed;       ///< neither stream is open any more
+    bool held;         ///< what the leader has written is not read: its spool has no room
+    bool writable;     ///< `drain_set_await_input` is answered
 };
 
 /// One round: waits until a stream can be read, the leader ends, a watch is ready or `until`
@@ -261,13 +285,13 @@ struct drain_round {
 /// interrupted at every write. Everything else still ends the wait at once.
 ///
 /// When the leader has ended, what is in the pipes at that moment has been moved when this
-/// returns. A signal to the thread ends the round early, without an error.
-/// Returns 0, or what poll gave.
+/// returns, but for a stream whose spool has no room. A signal to the thread ends the round early,
+/// without an error. Returns 0, or what poll gave.
 int drain_pump(struct drain_child *child, struct drain_watch *_Nullable watches, size_t count,
                int64_t until, struct drain_round *round);
 
 /// What is known of the child without looking: a round in which nothing moved.
-struct drain_round drain_known(const struct drain_child *child);
+struct drain_round drain_known(struct drain_child *child);
 
 /// Many children on one thread: two epoll(7) descriptors and an eventfd(2), however many there are.
 /// Opaque. Used by one thread at a time, but for `drain_set_wake`.
@@ -336,6 +360,9 @@ struct drain_buffer drain_look(const struct drain_child *child, int which);
 /// its writer waits. UINT64_MAX, as at the start, protects nothing. Bytes of the head never need
 /// it.
 void drain_hold(struct drain_child *child, int which, uint64_t offset);
+
+/// From now on a spool that has no room is given up at once, and the stream goes on without it.
+void drain_hurry(struct drain_child *child);
 
 /// The same as `drain_look`, and the mapping is the caller's from now on, to be given to
 /// `drain_unmap`. The stream is not read any more.
@@ -620,6 +647,13 @@ int drain_events_open(const struct drain_type *_Nullable types, size_t count, si
 /// Reads on.
 void drain_events_take(struct drain_events *events, const uint8_t *_Nullable bytes, size_t count);
 
+/// Reads on to the end of the first line that is kept, or of the bytes. Returns how many were
+/// taken; none while something is kept.
+size_t drain_events_take_one(struct drain_events *events, const uint8_t *bytes, size_t count);
+
+/// What is kept so far is kept no more. The counts go on, and it does not count as dropped.
+void drain_events_forget(struct drain_events *events);
+
 /// There is no more: a last line without a newline is one too. Nothing is taken after this.
 void drain_events_finish(struct drain_events *events);
 
@@ -655,6 +689,173 @@ static const size_t DRAIN_TEXT_ROOM = 64;
 /// changed.
 struct drain_text_step drain_text_write(const uint8_t *bytes, size_t from, size_t end,
                                         bool escaping, uint8_t *out, size_t room);
+
+// 14. Spools -------------------------------------------------------------------------------
+//
+// A stream on its way to files. It has two sides, joined by a pipe, the side pipe: whoever pumps
+// the child puts into it what the stream carries, by tee(2) and splice(2), and never waits for a
+// disk; one other thread takes it out and writes it, and may wait for as long as the disk does.
+//
+// The files are the spool's parts. Each is named by a prefix, the position in the stream of its
+// first byte in twenty digits, and a suffix; is made anew, following no link; and is for its owner
+// alone.
+
+/// What a spool is to be. Set by the caller; the strings are copied.
+struct drain_spool_plan {
+    /// Of the directory, borrowed until `drain_spool_close`.
+    int directory;
+    /// The first part of the files' names, at most 95 bytes, and the last, at most 31.
+    const char *prefix;
+    const char *suffix;
+    /// The most bytes of the stream that are on disk at any time.
+    uint64_t most;
+    /// Of a stream that is longer, the end is kept: in parts of a sixteenth of `most`, the oldest
+    /// of which go. Else the beginning, in one part.
+    bool keeps_end;
+    /// For how long the stream waits for room in the side pipe, in nanoseconds, before it goes on
+    /// without a spool; DRAIN_NEVER.
+    int64_t patience;
+    /// Bytes that the side pipe is made to hold, a power of two; 0 for what the system gives.
+    size_t pipe_size;
+    /// Another program reads the side pipe, from its beginning on, and writes the one part.
+    bool filtered;
+};
+
+/// Opens the side pipe, and no file. 0 or an errno value. To be given to `drain_spool_close`.
+int drain_spool_open(const struct drain_spool_plan *plan,
+                     struct drain_spool *_Nullable *_Nonnull spool);
+
+/// Nothing more comes. The pumping side's, and done by itself when the stream is closed.
+void drain_spool_end(struct drain_spool *spool);
+
+/// The reading end of the side pipe, for poll(2).
+int drain_spool_descriptor(const struct drain_spool *spool);
+
+/// For one that is filtered, before anything else: makes its part. A descriptor for the caller to
+/// close, or a negated errno value. The program reads from `drain_spool_descriptor`.
+int drain_spool_make_part(struct drain_spool *spool);
+
+/// The program has ended: what comes from now on is taken out and dropped. The side's that writes.
+void drain_spool_unfilter(struct drain_spool *spool);
+
+/// Whether its stream has ended. Any thread.
+bool drain_spool_ended(const struct drain_spool *spool);
+
+/// What a thread that writes needs beside its spools: a pipe of its own. Opaque.
+///
+/// A file is never written from the side pipe itself: the kernel would keep that locked until the
+/// disk has answered, and with it the thread that pumps, the command, and whoever is to end it.
+struct drain_disk;
+
+/// 0 or an errno value. To be given to `drain_disk_close`.
+int drain_disk_open(struct drain_disk *_Nullable *_Nonnull disk);
+void drain_disk_close(struct drain_disk *disk);
+
+/// What `drain_spool_step` found.
+enum drain_spool_progress {
+    DRAIN_SPOOL_IDLE, ///< nothing in the side pipe
+    DRAIN_SPOOL_MORE, ///< something was done, and there may be more to do
+    DRAIN_SPOOL_DONE, ///< the stream has ended, and all is on disk or was given up
+};
+
+/// One step of the side that writes, which does one thing that a disk may hold up: makes a part,
+/// removes one, or moves what fits into the disk's pipe to a part, with splice(2) or, where the
+/// file system refuses that, read(2) and write(2). After an error everything is taken out and
+/// dropped.
+///
+/// The calling thread is to have SIGXFSZ blocked.
+enum drain_spool_progress drain_spool_step(struct drain_spool *spool, struct drain_disk *disk);
+
+/// A file of a spool.
+struct drain_spool_part {
+    uint64_t offset; ///< of its first byte in the stream
+    uint64_t bytes;  ///< on disk
+    uint64_t device; ///< st_dev and st_ino of stat(2)
+    uint64_t inode;
+};
+
+/// The most parts that a spool has at a time.
+enum { DRAIN_SPOOL_PARTS = 33 };
+
+/// What is on disk. What is about to be removed is not among it any more.
+struct drain_spool_state {
+    size_t count;
+    struct drain_spool_part parts[DRAIN_SPOOL_PARTS]; ///< in order, each where the one before ends
+    int error; ///< errno of what ended it before its stream; 0 while nothing has
+    uint64_t
+        passed;   ///< once it is done, bytes of the stream that somebody took out and did not drop
+    bool missing; ///< it ended since parts of it, or its directory, were gone
+    bool slow;    ///< it ended since there was no room in the side pipe for longer than may be
+};
+
+/// Looks at it. The writing side's, or anybody's once that is done.
+struct drain_spool_state drain_spool_look(const struct drain_spool *spool);
+
+/// Makes the files what they were in `state`, an earlier one of its own: what was written since is
+/// cut off, and parts that were made since are removed. Nothing is written after this. The writing
+/// side's.
+void drain_spool_revert(struct drain_spool *spool, const struct drain_spool_state *state);
+
+/// The name of a part, with its final NUL.
+enum { DRAIN_SPOOL_NAME = 160 };
+void drain_spool_name(const struct drain_spool *spool, uint64_t offset,
+                      char name[_Nonnull DRAIN_SPOOL_NAME]);
+
+/// When neither side uses it any more. The files stay.
+void drain_spool_close(struct drain_spool *_Nullable spool);
+
+// 15. Talking with a child -------------------------------------------------------------------
+//
+// A stream that somebody reads as it comes has a tap: each byte is read once, into a ring of the
+// caller's, and kept, counted and shown to the events from there as without. Byte number n of those
+// that were put in is at n modulo the size of the ring.
+
+/// What a tap has seen.
+struct drain_tap {
+    uint64_t filled;  ///< bytes put in
+    uint64_t dropped; ///< bytes that found no room, after those put in since the last look
+    bool ended;       ///< the stream is not read any more
+    bool eof;         ///< since its end was reached
+};
+
+/// Begins, right after the spawn. The ring has `size` bytes, room for as many, and is borrowed
+/// until `drain_tap_close` or `drain_close`. Where there is no room, bytes are left in the pipe, so
+/// that the command waits; or, if `drops`, counted and kept out of the ring.
+void drain_tap_open(struct drain_child *child, int which, uint8_t *ring, size_t size, bool drops);
+
+/// The ring is not written any more, and nothing is held back.
+void drain_tap_close(struct drain_child *child, int which);
+
+struct drain_tap drain_tap_look(const struct drain_child *child, int which);
+
+/// The ring may be filled up to byte number `limit`: what is before `limit` less the size of the
+/// ring is not needed any more.
+void drain_tap_allow(struct drain_child *child, int which, uint64_t limit);
+
+/// From now on what finds no room is dropped.
+void drain_tap_drop(struct drain_child *child, int which);
+
+/// In a set, a stream without room is not looked at any more. Looks again at those that have room.
+/// 0 or an errno value.
+int drain_set_resume(struct drain_set *set, struct drain_child *child);
+
+/// How many bytes there are up to the last newline, itself included; 0 where there is none.
+size_t drain_lines_end(const uint8_t *bytes, size_t count);
+
+/// Somebody waits for an answer of the child: no stream of it is looked away from for now.
+void drain_attend(struct drain_child *child);
+
+/// The writing end of standard input, which does not block; -1 where there is none, or no more. It
+/// stays the child's. To be written to with `drain_write`, by any thread.
+int drain_input(const struct drain_child *child);
+
+/// Closes it: an end of file for the child. Nobody may be writing to it.
+void drain_input_close(struct drain_child *child);
+
+/// For a child of the set: a round will say, once, that there is room in standard input, or that
+/// nobody reads it any more. A pipe that was full is enlarged once, as the others are. 0 or an
+/// errno value; EBADF when it is closed.
+int drain_set_await_input(struct drain_set *set, struct drain_child *child);
 
 #if defined(__clang__)
 #pragma clang assume_nonnull end

@@ -10,6 +10,7 @@ enum ReportField {
     case problem(Report.Problem)
     case holders([Report.Holder])
     case events(Events)
+    case spool(SpoolReport)
 
     init(_ number: Int?) { self = number.map { .number($0) } ?? .null }
 }
@@ -54,8 +55,7 @@ extension Report {
         try field(name + "_truncated", .bool(capture.isTruncated))
         try field(name + "_valid_utf8", .bool(capture.isValidUTF8))
         try field(name + "_eof", .bool(capture.reachedEnd))
-        // Nothing is spooled by this version.
-        try field(name + "_spool", .null)
+        try field(name + "_spool", spools.map { .spool($0[stream.rawValue]) } ?? .null)
     }
 }
 

@@ -36,21 +36,12 @@ extension JSONCore {
         case .number(let value): number(value)
         case .string(let value): string(value)
         case .content(let capture): content(capture, encoding)
-        case .strings(let strings):
-            open("[")
-            for value in strings { string(value) }
-            close("]")
+        case .strings(let values): strings(values)
         case .numbers(let numbers):
             open("[")
             for value in numbers { number(value) }
             close("]")
-        case .problem(let problem):
-            open("{")
-            key("message")
-            string(problem.message)
-            key("errno")
-            string(problem.errno.name)
-            close("}")
+        case .problem(let value): problem(value)
         case .holders(let holders):
             open("[")
             for holder in holders {
@@ -66,7 +57,38 @@ extension JSONCore {
             open("[")
             for event in events { unsafe json(event.bytes) }
             close("]")
+        case .spool(let value): spool(value)
         }
+    }
+
+    private mutating func strings(_ strings: [OSString]) {
+        open("[")
+        for value in strings { string(value) }
+        close("]")
+    }
+
+    private mutating func problem(_ problem: Report.Problem) {
+        open("{")
+        key("message")
+        string(problem.message)
+        key("errno")
+        string(problem.errno.name)
+        close("}")
+    }
+
+    mutating func spool(_ spool: SpoolReport) {
+        open("{")
+        key("paths")
+        strings(spool.files.paths)
+        key("offset")
+        number(spool.files.offset)
+        key("bytes")
+        number(spool.files.bytes)
+        key("error")
+        if let error = spool.error { problem(error) } else { word("null") }
+        key("filter")
+        if let filter = spool.filter { string(filter) } else { word("null") }
+        close("}")
     }
 }
 
@@ -87,6 +109,7 @@ extension Report: Encodable {
             case .problem(let problem): try container.encode(problem, forKey: key)
             case .holders(let holders): try container.encode(holders, forKey: key)
             case .events(let events): try container.encode(Array(events), forKey: key)
+            case .spool(let spool): try container.encode(spool, forKey: key)
             }
         }
     }
@@ -98,6 +121,20 @@ struct ReportKey: CodingKey {
     var intValue: Int? { nil }
     init(stringValue: String) { self.stringValue = stringValue }
     init?(intValue: Int) { nil }
+}
+
+extension SpoolReport: Encodable {
+    private enum Key: String, CodingKey { case paths, offset, bytes, error, filter }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(files.paths.map(\.description), forKey: .paths)
+        try container.encode(files.offset, forKey: .offset)
+        try container.encode(files.bytes, forKey: .bytes)
+        // Absent it would not say that there was none.
+        try container.encode(error, forKey: .error)
+        try container.encode(filter?.description, forKey: .filter)
+    }
 }
 
 extension Report.Problem: Encodable {

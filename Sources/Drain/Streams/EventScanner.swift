@@ -32,7 +32,7 @@ public struct EventScanner: ~Copyable {
 /// The owner of what `drain_events_open` gave.
 ///
 /// Unchecked: one run or scanner feeds it, and it is never written again once there are `Events` of it.
-@safe final class EventLog: @unchecked Sendable {
+@safe final class EventLog: JSONLines, @unchecked Sendable {
     /// For the core alone, while `self` lives.
     let raw: OpaquePointer
 
@@ -64,6 +64,15 @@ public struct EventScanner: ~Copyable {
     func take(_ bytes: UnsafeRawBufferPointer) {
         unsafe drain_events_take(raw, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
     }
+
+    /// To the end of the first line that is kept; how many bytes that were.
+    func takeToNext(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return 0 }
+        return unsafe drain_events_take_one(raw, start, bytes.count)
+    }
+
+    /// What was kept was handed out.
+    func forget() { unsafe drain_events_forget(raw) }
 
     func finish() { unsafe drain_events_finish(raw) }
 

@@ -1,15 +1,44 @@
+/// Memory with valid JSON in it, which does not change any more.
+protocol JSONLines: AnyObject, Sendable {
+    /// Good for as long as `self` lives.
+    var lines: UnsafeRawBufferPointer { get }
+}
+
+/// One line on its own.
+private final class JSONLine: JSONLines {
+    private let block: ByteBlock
+    private let count: Int
+
+    /// A copy.
+    init(_ bytes: UnsafeRawBufferPointer) {
+        block = ByteBlock(capacity: bytes.count)
+        count = bytes.count
+        if let start = bytes.baseAddress { unsafe block.base.copyMemory(from: start, byteCount: count) }
+    }
+
+    var lines: UnsafeRawBufferPointer { unsafe block.bytes(0..<count) }
+}
+
 /// One JSON value as it was written: a kept event, or what stands in it.
 ///
 /// A value that shares the memory of its `Events`. Any thread may use it. Looking something up reads
 /// the text from its start; nothing is decoded but what is asked for.
 public struct JSONText: Sendable {
-    private let log: EventLog
+    private let log: any JSONLines
     private let range: Range<Int>
 
     /// - Parameter range: of one whole value in the kept lines, valid and without space around it.
-    init(log: EventLog, range: Range<Int>) {
+    init(log: any JSONLines, range: Range<Int>) {
         self.log = log
         self.range = range
+    }
+
+    /// - Parameter line: an object with nothing but white space around it. Copied.
+    init(line: UnsafeRawBufferPointer) {
+        let start = unsafe line.firstIndex(of: UInt8(ascii: "{"))!
+        let end = unsafe line.lastIndex(of: UInt8(ascii: "}"))! + 1
+        unsafe self.init(
+            log: JSONLine(UnsafeRawBufferPointer(rebasing: line[start..<end])), range: 0..<end - start)
     }
 
     /// The string in the member `type`.

@@ -4,7 +4,7 @@ import Glibc
 private let target: @Sendable (inout Feed) -> Void = {
     let targets: [String: @Sendable (inout Feed) -> Void] = [
         "options": fuzzOptions, "values": fuzzValues, "retention": fuzzRetention, "text": fuzzText,
-        "json": fuzzJSON, "report": fuzzReport,
+        "json": fuzzJSON, "report": fuzzReport, "events": fuzzEvents,
     ]
     let name = getenv("DRAIN_FUZZ").map { String(cString: $0) } ?? ""
     guard let target = targets[name] else {
