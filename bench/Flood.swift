@@ -5,7 +5,7 @@ import Foundation
 /// beside one that writes as fast as it can and without it; all through one `Runner`.
 func floodGroup(_ tools: Tools) -> Group {
     let count = tools.quick ? 20 : 99
-    let rounds = tools.quick ? 20 : 100
+    let rounds = tools.quick ? 20 : 40
     let (subject, calm) = ("\(count) ping-pong beside a flood", "\(count) ping-pong alone")
     let (pages, calmPages) = ("\(count) wait for pages beside a flood", "\(count) wait for pages alone")
     func contender(_ name: String, _ game: @escaping Game, floods: Bool) -> Contender {
@@ -16,7 +16,7 @@ func floodGroup(_ tools: Tools) -> Group {
     }
     return Group(
         name: "flood", title: "round trips with \(count) children at once",
-        rounds: tools.quick ? 1 : 5,
+        rounds: tools.quick ? 1 : 5, warmups: 0,
         contenders: [
             contender(subject, playPingPong, floods: true), contender(calm, playPingPong, floods: false),
             contender(pages, answerPages, floods: true), contender(calmPages, answerPages, floods: false),
