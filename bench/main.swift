@@ -20,6 +20,7 @@ do {
                 group.finish()
                 print(Table(result).text)
                 if !tools.quick { for line in result.verdicts { print("  " + line) } }
+                fflush(nil)
                 return result
             }
         }

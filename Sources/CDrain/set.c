@@ -20,7 +20,8 @@ enum {
 
 _Static_assert(LEADERS + STREAMS == DRAIN_SEEN, "each may be of another child");
 
-// For a stream that must not be read now, though there is something in it.
+// For a stream that must not be read now, though there is something in it; and the most that all
+// are looked away from for the sake of some, since another may say its first word meanwhile.
 static const int64_t HELD_BACK = 1000 * 1000;
 
 struct drain_set {
@@ -220,6 +221,7 @@ static int move_streams(struct drain_set *set, struct tally *tally) {
             rest = move_share(set, child, which, round_of(tally, child));
         if (rest < rest_until) rest_until = rest;
     }
+    if (rest_until != DRAIN_NEVER && rest_until > now + HELD_BACK) rest_until = now + HELD_BACK;
     set->rest_until = rest_until == DRAIN_NEVER ? 0 : rest_until;
     return 0;
 }

@@ -266,7 +266,7 @@ size_t stream_move(struct stream *s, struct sink *sink, size_t budget, bool dry)
 // Nobody can tell when these bytes were read, as long as their writer need not wait for it.
 static bool unseen(const struct stream *s) {
     const struct buffer *b = &s->buffer;
-    return b->head_length == b->head_size && b->tail_size == 0 && !s->events;
+    return b->head_length == b->head_size && b->tail_size == 0 && !s->events && !s->tap.ring;
 }
 
 void stream_pace(struct stream *s, size_t found, int64_t now) {

@@ -281,8 +281,8 @@ struct drain_round {
 /// (pipe(7)); a refusal changes nothing.
 ///
 /// A stream that is found nearly empty time after time is looked away from for up to a
-/// millisecond, for everybody's good: the writer is not interrupted at every write.
-/// Everything else still ends the wait at once.
+/// millisecond, or four where all of it is thrown away, for everybody's good: the writer is not
+/// interrupted at every write. Everything else still ends the wait at once.
 ///
 /// When the leader has ended, what is in the pipes at that moment has been moved when this
 /// returns, but for a stream whose spool has no room. A signal to the thread ends the round early,
