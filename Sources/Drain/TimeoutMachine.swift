@@ -166,11 +166,11 @@ struct TimeoutMachine {
     }
 
     private mutating func draining(_ seen: Observation, until: Instant, settled: Bool) -> Action? {
-        var until = until
-        if seen.held, !settled, cause == nil {
-            // It is us who are waited for, and nobody else yet.
-            until = min(seen.now.advanced(by: timeouts.drainGrace), wallAt)
-            state = .draining(until: until, settled: settled)
+        if seen.held, !settled, seen.cancellation == nil, seen.now < wallAt {
+            // It is us who are waited for, and nobody else yet: the grace is for what comes after.
+            state = .draining(
+                until: min(seen.now.advanced(by: timeouts.drainGrace), wallAt), settled: settled)
+            return .wait(until: wallAt)
         }
         if !settled, seen.cancellation != nil { cause = .cancelled }
         let stop = seen.closed || seen.now >= until || (cause == .cancelled && !settled)

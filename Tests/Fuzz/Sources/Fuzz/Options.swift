@@ -113,7 +113,8 @@ struct OptionModel {
 
     private static let choices = [
         "keep": ["head", "tail", "both"], "cut": ["byte", "character", "line"],
-        "spool-slow": ["wait", "give-up"], "encode": ["text", "base64", "none"], "background": ["kill", "leave"],
+        "spool-slow": ["wait", "give-up"], "encode": ["text", "base64", "none"],
+        "background": ["kill", "leave"],
         "kill-method": ["auto", "cgroup", "supervisor", "sweep", "group"],
     ]
 
