@@ -253,6 +253,8 @@ static enum drain_spool_progress finish(struct drain_spool *s) {
         s->state.slow = s->slow;
     }
     s->state.passed = s->taken - s->received;
+    // Its reader has ended before it.
+    if (s->filtered && s->received > 0) fail(s, EPIPE);
     if (!s->reverted) check_parts(s);
     s->done = true;
     return DRAIN_SPOOL_DONE;

@@ -14,6 +14,7 @@ final class Job: @unchecked Sendable {
     let cost: Int
     private let events: EventFilter?
     private let spool: Spool?
+    var isSpooled: Bool { spool != nil }
     private let registry: RunRegistry?
     private let runner: Runner
     private let completion: Completion

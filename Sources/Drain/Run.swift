@@ -178,7 +178,7 @@ struct Run: ~Copyable {
     mutating func hasNews() -> Bool { child.known().exited && !seen.exited }
 
     /// Since the last look, a stream was left unread for the sake of somebody who reads it along.
-    mutating func note(isHeld: Bool) { seen.isHeld = seen.isHeld || isHeld }
+    mutating func note(wasHeld: Bool) { seen.wasHeld = wasHeld }
 
     /// The run is to be ended. The first wish counts.
     mutating func cancel(_ wish: CancellationSource.Wish) {

@@ -29,6 +29,8 @@ public final class Runner: Sendable {
         var waiting = 0
         var withdrawn = 0
         var reserved = 0
+        /// Of those that run, runs with a spool.
+        var spooled = 0
         var tally = Diagnostics()
     }
 
@@ -38,7 +40,8 @@ public final class Runner: Sendable {
     ///   - memoryBudget: nil for half of the machine's memory.
     ///   - maxWaiting: nil for no limit.
     public init(maxRunning: Int? = nil, memoryBudget: Int? = nil, maxWaiting: Int? = nil) {
-        let affordable = Int(clamping: drain_descriptor_limit()) / 4 * 3 / Runner.descriptorsPerRun
+        descriptors = Int(clamping: drain_descriptor_limit()) / 4 * 3
+        let affordable = descriptors / Runner.descriptorsPerRun
         self.maxRunning = max(1, maxRunning ?? min(4096, affordable))
         self.memoryBudget = max(0, memoryBudget ?? Int(clamping: drain_memory_size() / 2))
         self.maxWaiting = max(0, maxWaiting ?? .max)
@@ -46,6 +49,10 @@ public final class Runner: Sendable {
 
     /// Both streams, the leader, a supervisor.
     private static let descriptorsPerRun = 4
+    /// Beside those: two side pipes, two parts, the directory, and of a filter the process and what it says.
+    private static let descriptorsPerSpool = 11
+    /// What runs with a spool leave free.
+    private let descriptors: Int
     /// What a run takes beside its pipes and what it keeps, generously.
     private static let fixedCost = 32 << 10
     /// What the kernel keeps in a usual pipe. Those of bulk writers grow, within 16 MiB for each loop.
@@ -164,7 +171,14 @@ public final class Runner: Sendable {
     }
 
     private func fits(_ job: Job, _ state: borrowing State) -> Bool {
-        state.running.count < maxRunning && job.cost <= memoryBudget - state.reserved
+        guard state.running.count < maxRunning, job.cost <= memoryBudget - state.reserved else {
+            return false
+        }
+        if !job.isSpooled || state.running.isEmpty { return true }
+        let open =
+            (state.running.count + 1) * Runner.descriptorsPerRun
+            + (state.spooled + 1) * Runner.descriptorsPerSpool
+        return open <= descriptors
     }
 
     private func admit(_ job: Job, _ state: inout State) {
@@ -172,6 +186,7 @@ public final class Runner: Sendable {
         job.pipeSize = state.running.count < Runner.usualPipes ? 0 : Runner.smallPipe
         state.running[ObjectIdentifier(job)] = job
         state.reserved += job.cost
+        state.spooled += job.isSpooled ? 1 : 0
         state.tally.runningHighWater = max(state.tally.runningHighWater, state.running.count)
         state.tally.memoryHighWater = max(state.tally.memoryHighWater, state.reserved)
     }
@@ -218,6 +233,7 @@ public final class Runner: Sendable {
         state.withLock { state in
             state.running[ObjectIdentifier(job)] = nil
             state.reserved -= job.cost
+            state.spooled -= job.isSpooled ? 1 : 0
             state.tally.note(outcome)
         }
         admitNext()

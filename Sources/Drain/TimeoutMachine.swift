@@ -16,12 +16,14 @@ struct TimeoutMachine {
         var now: Instant
         /// A stream moved since the last observation.
         var moved = false
-        /// A stream was left unread since, till those who read it along, or its spool, have room.
-        var isHeld = false
+        /// A stream was left unread since, till those who read it along had room.
+        var wasHeld = false
         /// The leader has ended.
         var exited = false
         /// Neither stream is open any more.
         var closed = false
+        /// What the leader has written is still there, since a spool has no room.
+        var isHeld = false
         /// Somebody asked for the end, with this as the first signal; nil for the usual one.
         var cancellation: CancellationSource.Wish?
         /// Whether members of the group other than the leader live; nil when nobody looked since
@@ -168,9 +170,14 @@ struct TimeoutMachine {
     }
 
     private mutating func draining(_ seen: Observation, until: Instant, settled: Bool) -> Action? {
+        // A disk or a reader is waited for, and not those who hold a stream: the grace is for what comes after.
+        if seen.isHeld, !settled, seen.cancellation == nil, seen.now < wallAt {
+            let until = min(seen.now.advanced(by: timeouts.drainGrace), wallAt)
+            state = .draining(until: until, settled: settled)
+            return .wait(until: wallAt)
+        }
         var until = until
-        if seen.isHeld, !settled, cause == nil {
-            // It is us who are waited for, a disk or a reader, and not yet those who hold a stream.
+        if seen.wasHeld, !settled {
             let grace = max(timeouts.drainGrace, TimeoutMachine.glance.held)
             until = min(seen.now.advanced(by: grace), wallAt)
             state = .draining(until: until, settled: settled)

@@ -332,7 +332,8 @@ struct Options {
         if let directory = pending.spool ?? environmentSpool() {
             spool = Spool(
                 directory: directory, maxBytes: pending.maxSpool ?? Spool.defaultBytes,
-                whenSlow: pending.spoolSlow, filter: pending.spoolFilter.map { Command(["/bin/sh", "-c", $0]) })
+                whenSlow: pending.spoolSlow,
+                filter: pending.spoolFilter.map { Command(["/bin/sh", "-c", $0]) })
         }
     }
 

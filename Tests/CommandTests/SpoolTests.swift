@@ -219,6 +219,68 @@ import Testing
         return report
     }
 
+    @Test func `A filter gets each stream, and what it makes of it is on disk`() throws {
+        let place = try Workplace()
+        let report = try drainRun(
+            "--spool", place.path, "--spool-filter", "gzip", "--keep", "tail", "--max-output", "100", "--",
+            "sh",
+            "-c", "seq 300000; echo oops >&2")
+        for (stream, whole) in [("stdout", Self.numbers), ("stderr", Data("oops\n".utf8))] {
+            let spool = try spool(report, stream)
+            #expect(spool["filter"] as? String == "gzip" && spool["bytes"] as? Int == whole.count)
+            let path = try #require((spool["paths"] as? [String])?.first)
+            #expect(path.hasSuffix(".\(stream).00000000000000000000.filtered") && spool["error"] is NSNull)
+            let plain = try Running("/usr/bin/env", ["zcat"], input: .file(path, O_RDONLY)).finish()
+            #expect(Data(plain.stdout) == whole)
+        }
+        #expect(report.number("stdout_bytes") == Self.numbers.count && report.exitCode == 0)
+        #expect(report.isNull("kill_method") && report.survivors == [])
+    }
+
+    @Test(arguments: [
+        ("exit 3", "EIO", "ended with 3"), ("kill -9 $$", "EIO", "signal 9"),
+        ("cat >/dev/null; echo so what >&2; exit 1", "EIO", "so what"),
+        ("no-such-program", "EIO", "not found"), ("cat /dev/zero", "EFBIG", "more than there may be"),
+        ("yes >&2 | exit 1", "EIO", "ended with 1"),
+    ])
+    func `A filter that fails is told of, and disturbs nobody`(
+        line: String, errno: String, words: String
+    ) throws {
+        let place = try Workplace()
+        let report = try drainRun(
+            "--spool", place.path, "--max-spool", "1M", "--spool-filter", line, "--encode", "none", "--",
+            "sh",
+            "-c", "seq 300000; exit 5")
+        #expect(report.exitCode == 5 && report.number("stdout_bytes") == Self.numbers.count)
+        #expect(report.isNull("kill_method"))
+        let stdout = try spool(report)
+        #expect(errorName(stdout) == errno && stdout["bytes"] as? Int == 0, "\(stdout)")
+        #expect(stdout["paths"] as? [String] == [])
+        let message = (stdout["error"] as? [String: Any])?["message"] as? String
+        #expect(message?.contains(words) == true, "\(message ?? "")")
+    }
+
+    @Test func `A filter that leaves early has what it took`() throws {
+        let place = try Workplace()
+        let report = try drainRun(
+            "--spool", place.path, "--spool-filter", "dd bs=100 count=1 status=none", "--", "seq", "300000")
+        let stdout = try spool(report)
+        #expect(errorName(stdout) == "EPIPE" && stdout["bytes"] as? Int == 100)
+        #expect(try contents(stdout) == Self.numbers.prefix(100))
+    }
+
+    @Test func `A filter that never ends is ended with its group, and the time limit holds`() throws {
+        let place = try Workplace()
+        let line = "echo $$ >\(place["pid"]); sleep 600 & exec sleep 600"
+        let report = try drainRun(
+            "--spool", place.path, "--spool-filter", line, "-t", "1", "--encode", "none", "--",
+            Programs.misbehave, "write", "100000000", "65536")
+        #expect(report.outcome == "timed_out" && report.survivors == [])
+        #expect(errorName(try spool(report)) == "ETIMEDOUT")
+        let group = try #require(Int32(String(decoding: place.bytes("pid"), as: UTF8.self).dropLast()))
+        #expect(eventually { kill(-group, 0) != 0 && errno == ESRCH })
+    }
+
     @Test func `Wrong values are refused with the right ones`() throws {
         for (option, value) in [("--max-spool", "-1"), ("--max-spool", "x"), ("--spool-slow", "maybe")] {
             let finished = try run(option, value, "--", "true")

@@ -10,6 +10,7 @@ struct Script {
     var now: Instant = 0
     var exited = false
     var closed = false
+    var held = false
     var cancellation: CancellationSource.Wish?
     private var others: Bool?
 
@@ -21,7 +22,7 @@ struct Script {
     /// What the machine answers now.
     mutating func next(moved: Bool = false) -> Action {
         let seen = TimeoutMachine.Observation(
-            now: now, moved: moved, exited: exited, closed: closed, cancellation: cancellation,
+            now: now, moved: moved, exited: exited, closed: closed, isHeld: held, cancellation: cancellation,
             others: others)
         return machine.next(seen)
     }

@@ -220,6 +220,24 @@ final class SpoolPlace {
         #expect(Runner.cost(of: Limits(), spool: place.spool()) > Runner.cost(of: Limits()))
     }
 
+    @Test func `Many spools at once wait for descriptors, and do not run out of them`() async {
+        await #expect(processExitsWith: .success) {
+            var limit = rlimit()  // 7 is RLIMIT_NOFILE
+            getrlimit(__rlimit_resource_t(UInt32(7)), &limit)
+            limit.rlim_cur = 256
+            setrlimit(__rlimit_resource_t(UInt32(7)), &limit)
+            let place = try SpoolPlace()
+            let spool = place.spool()
+            let runner = Runner()
+            try await withThrowingTaskGroup(of: Report.self) { group in
+                for _ in 0..<60 {
+                    group.addTask { try await runner.run(.shell("seq 1000; sleep 0.1"), spool: spool) }
+                }
+                for try await report in group { #expect(report.stdoutSpool?.files.bytes == 3893) }
+            }
+        }
+    }
+
     @Test func `A run that is cancelled has its spool up to there`() async throws {
         let place = try SpoolPlace()
         let runner = Runner()

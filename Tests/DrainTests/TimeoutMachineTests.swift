@@ -123,6 +123,40 @@ struct TimeoutMachineTests {
         script.expectEnd(nil)
     }
 
+    @Test("while a spool has no room for what the leader wrote, the grace has not begun")
+    func heldBack() {
+        for grace in [Duration.zero, .seconds(1)] {
+            var script = Script(Timeouts(wall: .seconds(100), drainGrace: grace))
+            script.exited = true
+            script.held = true
+            for time in [s(1), s(50)] {
+                script.at(time)
+                script.expect(.wait(until: s(100)))
+            }
+            script.held = false
+            if grace > .zero { script.expect(.wait(until: s(51))) }
+            script.at(s(51))
+            script.expect(.giveUp)
+            script.look(false)
+            script.expectEnd(nil)
+        }
+    }
+
+    @Test("a wall limit and a wish for an end do not wait for a spool")
+    func heldBackInVain() {
+        var script = Script(Timeouts(wall: .seconds(100)))
+        script.exited = true
+        script.held = true
+        script.at(s(100))
+        script.expect(.giveUp)
+        script = Script(Timeouts())
+        script.exited = true
+        script.held = true
+        script.expect(.wait(until: .never))
+        script.cancellation = .init(signal: nil)
+        script.expect(.giveUp)
+    }
+
     // MARK: Wall limit
 
     @Test("a wall limit: the first signal, then SIGKILL, then a leader stuck in the kernel is given up")

@@ -17,7 +17,7 @@ extension Run {
         if orders.closesInput { closeInput(live) }
         if orders.wantsRoom, !child.awaitInput(in: set) { live.closeInput() }
         try child.resume(in: set)
-        note(isHeld: orders.wasHeld && !orders.isLeft)
+        note(wasHeld: orders.wasHeld && !orders.isLeft)
         return orders.wakeAt
     }
 

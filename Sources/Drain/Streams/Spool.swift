@@ -5,6 +5,9 @@
 /// files are private to the user. A run with a spool, a blocking one too, uses a thread beside that which it
 /// runs on: one for each file system, shared by all runs of the process, made when it is first needed.
 ///
+/// The directory is opened and the first file written by the thread that starts the command; after that, no disk
+/// holds up a run, its limits or other runs.
+///
 /// While the command runs, `NAME.json` in the directory says what the files beside it are; when it has ended,
 /// it says what has become of them. It is what a killed host leaves.
 public struct Spool: Sendable, Hashable {
@@ -30,7 +33,8 @@ public struct Spool: Sendable, Hashable {
 
     /// What happens when the disk is slower than the command.
     public enum WhenSlow: Sendable, Hashable, CaseIterable {
-        /// The command waits, and nothing is lost.
+        /// The command waits, and nothing is lost; to an idle limit, a command that waits is idle. When a limit
+        /// or a cancellation ends the run, what the disk has not taken two seconds later is lost, and told.
         case wait
         /// A disk that takes nothing for `Spool.patience` loses the spool of that stream, and the command
         /// goes on at full speed.

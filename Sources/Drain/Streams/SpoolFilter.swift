@@ -79,15 +79,16 @@ final class SpoolFilter: @unchecked Sendable {
     private static let late = Report.Problem(message: "the filter did not end in time", errno: .timedOut)
 
     private func judge(_ termination: Report.Termination?) -> Report.Problem? {
+        // A shell tells of its command's end in its own way.
+        let isTooLarge = termination == .signaled(SIGXFSZ) || termination == .exited(128 + SIGXFSZ)
         let how: String
         switch termination {
         case .exited(0): return nil
+        case _ where isTooLarge: how = "wrote more than there may be"
         case .exited(let code): how = "ended with \(code)"
-        case .signaled(let signal):
-            how = signal == SIGXFSZ ? "wrote more than there may be" : "was ended by signal \(signal)"
+        case .signaled(let signal): how = "was ended by signal \(signal)"
         case nil: how = "was waited for by somebody else"
         }
-        let isTooLarge = termination == .signaled(SIGXFSZ)
         let said = said()
         return Report.Problem(
             message: "the filter '\(name)' \(how)" + (said.isEmpty ? "" : ": \(said)"),

@@ -113,11 +113,11 @@ final class SpoolRun: Sendable {
             problem = .spool("parts of the spool were removed", .notFound)
         } else if state.slow {
             problem = .spool("the disk was too slow for the spool", Errno(rawValue: state.error))
+        } else if let filtering = result.problem {
+            problem = filtering
         } else if state.error != 0 {
             let errno = Errno(rawValue: state.error)
             problem = .spool("the spool could not be written: \(errno.message)", errno)
-        } else if let filtering = result.problem {
-            problem = filtering
         } else if !result.isWhole {
             problem = .spool("the disk did not take the rest of the spool in time", .timedOut)
         }

@@ -44,6 +44,7 @@ struct OptionModel {
         ("encode", nil), ("report", nil), ("idle-timeout", nil), ("drain-grace", nil), ("background", nil),
         ("kill-method", nil), ("cpu-time", nil), ("memory", nil), ("file-size", nil), ("open-files", nil),
         ("processes", nil), ("register", nil), ("sweep", nil), ("events", nil), ("max-event", nil),
+        ("spool", nil), ("max-spool", nil), ("spool-slow", nil), ("spool-filter", nil),
     ]
     private static let flags = ["help", "notice", "live", "clear-env", "progress", "supervise", "version"]
 
@@ -112,19 +113,20 @@ struct OptionModel {
 
     private static let choices = [
         "keep": ["head", "tail", "both"], "cut": ["byte", "character", "line"],
-        "encode": ["text", "base64", "none"], "background": ["kill", "leave"],
+        "spool-slow": ["wait", "give-up"], "encode": ["text", "base64", "none"],
+        "background": ["kill", "leave"],
         "kill-method": ["auto", "cgroup", "supervisor", "sweep", "group"],
     ]
 
     private static func isGood(_ name: String, _ value: [UInt8]) -> Bool {
         switch name {
-        case "max-output", "max-stdout", "max-stderr", "max-event", "memory", "file-size":
+        case "max-output", "max-stdout", "max-stderr", "max-event", "max-spool", "memory", "file-size":
             ValueModel.size(value) != nil
         case "timeout", "idle-timeout", "kill-after", "drain-grace", "cpu-time":
             ValueModel.duration(value) != nil
         case "open-files", "processes": ValueModel.count(value) != nil
         case "signal": ValueModel.signal(value) != nil
-        case "register", "sweep": !value.isEmpty
+        case "register", "sweep", "spool", "spool-filter": !value.isEmpty
         case "events":
             value.split(separator: 0x2C, omittingEmptySubsequences: false).allSatisfy { !$0.isEmpty }
         case "env": value.dropFirst().contains(0x3D) && value[0] != 0x3D
@@ -165,6 +167,10 @@ struct OptionModel {
         same(
             "stdin", options.command.standardInput,
             input == [0x2D] ? .inherited : .file(OSString(bytes: input)))
+        same("spool", options.spool?.directory.bytes, values["spool"])
+        same("max-spool", options.spool?.maxBytes, values["spool"].map { _ in size("max-spool") ?? 1 << 30 })
+        let filter = values["spool"] == nil ? nil : values["spool-filter"]
+        same("spool-filter", options.spool?.filter?.arguments.last?.bytes, filter)
         same("warnings", options.warnings, [])
     }
 

@@ -72,13 +72,21 @@ extension Feed {
             command: words(), outcome: outcome, termination: flag() && outcome != plain ? nil : termination,
             error: outcome == .failed ? problem : nil, startedAt: timestamp(),
             duration: .nanoseconds(Int64(number() & .max)), stdout: capture(eof: !isHeld), stderr: capture(),
-            events: nil,
+            events: nil, spools: flag() ? [spool(), spool()] : nil,
             usage: Report.Usage(
                 user: .microseconds(Int64(word())), system: .nanoseconds(Int64(number() & .max)),
                 maxResidentBytes: number() & .max, maxResidentFloor: number() & .max),
             killMethod: isKilled ? pick([.group, .sweep, .supervisor, .cgroup]) : nil,
             survivors: isKilled ? (0..<byte() % 4).map { _ in process() } : [],
             holders: isHeld ? (0..<byte() % 4).map { _ in holder() } : [])
+    }
+
+    private mutating func spool() -> SpoolReport {
+        let problem = Report.Problem(DrainError(.spool, "x", Errno(rawValue: Int32(byte() + 1))))
+        let paths = flag() ? [] : words().map { OSString(bytes: $0.bytes + [0x2F]) }
+        return SpoolReport(
+            files: SpoolFiles(paths: paths, offset: number() & .max, bytes: number() & .max),
+            error: flag() ? problem : nil, filter: flag() ? OSString(bytes: string()) : nil)
     }
 
     private mutating func words() -> [OSString] {
