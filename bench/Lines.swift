@@ -3,7 +3,7 @@ import Foundation
 
 /// Those that look at every line of a child that writes fast.
 func linesGroup(_ tools: Tools) -> Group {
-    let work = LinesWork(count: tools.quick ? 64_000_000 : 1_600_000_000, misbehave: tools.misbehave)
+    let work = LinesWork(count: tools.quick ? 64_000_000 : 400_000_000, misbehave: tools.misbehave)
     let (spans, strings) = ("library, lineBatches, spans", "library, lines, strings")
     var contenders = [
         Contender(name: spans) { try work.spans() },
