@@ -122,10 +122,18 @@ struct LiveEndingTests {
         #expect(done.report.stdout.keptCount == 64 << 10)
     }
 
+    @Test("a body that returns without having read what is live ends the run")
+    func leavingAtOnce() async throws {
+        let done = try await Command("sleep", "3600").withRun(timeouts: Live.timeouts) { _ in 1 }
+        #expect(try done.get() == 1)
+        #expect(done.report.outcome == .cancelled)
+    }
+
     @Test("a body that is through leaves its command to its own end, with standard input closed")
     func leaving() async throws {
         let command = Live.talking(Command.shell("echo ready; cat >/dev/null; echo done >&2; exit 7"))
-        let unread = try await command.withRun(timeouts: Live.timeouts) { run in
+        let none = LiveOptions(streams: [])
+        let unread = try await command.withRun(live: none, timeouts: Live.timeouts) { run in
             await run.input.write("x\n")
         }
         #expect(unread.report.exitCode == 7 && unread.report.stderr.text == "done\n")

@@ -165,7 +165,10 @@ extension LiveLink {
     func leave(isFailed: Bool) {
         let mustEnd = change { state in
             state.isLeft = true
-            let isThrough = state.isExitKnown || !state.readers.contains { $0 == .somebody }
+            let isRead = state.feeds.indices.allSatisfy {
+                state.feeds[$0] == nil || state.readers[$0] == .finished
+            }
+            let isThrough = state.isExitKnown || isRead
             for index in state.feeds.indices { state.feeds[index]?.end() }
             state.isInputClosed = true
             return (isFailed || !isThrough, .all)

@@ -2,7 +2,8 @@ import CDrain
 
 /// A command that runs, in the body of `withRun`: what can be read of it, written to it and done to it.
 ///
-/// Its sequences begin with the first byte. A stream is read by one of them.
+/// Its sequences begin with the first byte. A stream is read by one of them: to ask for another, or for one of a
+/// stream that is not among `LiveOptions.streams`, is a mistake of the program, at which a precondition fails.
 public struct LiveRun: Sendable {
     private let link: LiveLink
 

@@ -7,9 +7,9 @@ extension Runner {
     ///     }
     ///
     /// The report has what `run` would have: what is kept, the time limits and the tree are as without. A body that
-    /// returns after the sequences it had begun came to their ends, or after `LiveRun.exit` returned, leaves the
-    /// command to go on to its own end, with standard input closed. Leaving it in any other way ends the run as
-    /// cancelling the task does: it throws, it lets go of a sequence before the end, or it returns while one is open.
+    /// returns after all streams that are read live were read to their ends, or after `LiveRun.exit` returned,
+    /// leaves the command to go on to its own end, with standard input closed. Leaving it in any other way ends the
+    /// run as cancelling the task does: it throws, it lets go of a sequence before the end, or it returns early.
     ///
     /// - Parameters:
     ///   - live: what is read live, and how much of it may wait.
