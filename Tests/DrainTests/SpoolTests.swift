@@ -200,6 +200,35 @@ final class SpoolPlace {
         }
     }
 
+    /// However it is read, a byte goes everywhere once.
+    @Test(arguments: LiveOptions.Overflow.allCases, Limits.Keep.allCases)
+    func `A stream that is read live, kept and searched for events is spooled whole`(
+        overflow: LiveOptions.Overflow, keep: Limits.Keep
+    ) async throws {
+        let place = try SpoolPlace()
+        let whole = (1...200_000).map { "{\"type\":\"\($0 % 50_000 == 0 ? "t" : "u")\",\"n\":\($0)}\n" }
+            .joined()
+        let file = place.path + "/lines"
+        try Data(whole.utf8).write(to: URL(fileURLWithPath: file))
+        for cap in [Spool.defaultBytes, 100_000] {
+            let done = try await Command("cat", file).withRun(
+                live: LiveOptions(bufferBytes: 8192, overflow: overflow),
+                limits: Limits(bytes: 1000, keep: keep, cut: .byte), timeouts: Live.timeouts,
+                events: EventFilter(types: ["t"]), spool: place.spool(cap)
+            ) { run in
+                var bytes = 0
+                for await chunk in run.bytes(.stdout) { bytes += chunk.count }
+                return bytes
+            }
+            #expect(try done.get() + done.droppedCount(.stdout) == whole.utf8.count)
+            #expect(done.report.stdout.totalCount == whole.utf8.count)
+            let (head, tail) = [Limits.Keep.head: (1000, 0), .tail: (0, 1000), .both: (500, 500)][keep]!
+            #expect(Array(done.report.stdout.bytes) == whole.utf8.prefix(head) + whole.utf8.suffix(tail))
+            #expect(done.report.events?.count == 4)
+            try expect(done.report.stdoutSpool, Array(whole.utf8), cap, keep)
+        }
+    }
+
     @Test func `Runs on the loops' threads spool as well, many at once`() async throws {
         let place = try SpoolPlace()
         let path = place.path
