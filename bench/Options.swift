@@ -14,7 +14,7 @@ struct Failure: Error, CustomStringConvertible {
 /// The sets of measurements that can be asked for.
 enum Suite: String, CaseIterable {
     case bulk, tiny, capture, tail, latency, spawn, kept, burst, quiet, pingpong, flood, growth, memory
-    case events, lines, json, pages
+    case events, lines, json, spool, pages
 
     var about: String {
         switch self {
@@ -33,6 +33,7 @@ enum Suite: String, CaseIterable {
         case .events: "a few events out of a long transcript in NDJSON"
         case .json: "a long text written as JSON, plain or not"
         case .pages: "a page of a long log"
+        case .spool: "a child of which all goes to disk"
         case .lines: "every line of a child that writes fast"
         case .memory: "peak resident size of whoever drains"
         }
@@ -77,6 +78,7 @@ enum Suite: String, CaseIterable {
         case .events: [eventsGroup(tools)]
         case .json: [jsonGroup(tools)]
         case .lines: [linesGroup(tools)]
+        case .spool: [spoolGroup(tools)]
         case .pages: pageGroups(tools)
         }
     }
