@@ -41,15 +41,13 @@ import CDrain
         }
         unsafe raw = opened
         wakeDescriptor = drain_wake_open()
-        guard wakeDescriptor >= 0 else {
-            unsafe drain_disk_close(opened)
-            throw DrainError(.system, "eventfd", Errno(rawValue: -wakeDescriptor))
-        }
+        // All is set: the end of this gives everything back.
+        if wakeDescriptor < 0 { throw DrainError(.system, "eventfd", Errno(rawValue: -wakeDescriptor)) }
     }
 
     deinit {
         unsafe drain_disk_close(raw)
-        close(wakeDescriptor)
+        if wakeDescriptor >= 0 { close(wakeDescriptor) }
     }
 
     /// Any thread.
