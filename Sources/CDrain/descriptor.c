@@ -117,10 +117,11 @@ int drain_wake_open(void) {
 }
 
 void drain_wake(int fd) {
-    uint64_t one = 1;
-    // Full is as good as written: it is readable either way.
-    ssize_t ignored = write(fd, &one, sizeof one);
-    (void)ignored;
+    const uint64_t one = 1;
+    // Full is as good as written: it is readable either way. Whoever is not woken may sleep for
+    // ever, so that nothing else is taken for an answer at once.
+    for (int tries = 0; tries < 8; tries++)
+        if (write(fd, &one, sizeof one) > 0 || errno == EAGAIN) return;
 }
 
 bool drain_signal_ignored(int signal) {
