@@ -15,8 +15,8 @@ func spoolGroup(_ tools: Tools) -> Group {
             Contender(name: "library, runBlocking") { try work.library() },
         ],
         columns: [.figure(.wall), .median(.rate), .ratio(.wall)], subject: "drain-run --spool",
-        notes: ["the files are in \(work.place), and removed after each run"],
-        goals: [Goal(.wall, by: "the child itself", most: 1.5)])
+        notes: ["the files are in \(work.place), and removed after each run", warmNote],
+        goals: [Goal(.wall, by: "the child itself", most: 1.5)], warmBytes: work.count)
 }
 
 private struct SpoolWork {
