@@ -27,7 +27,9 @@ import Testing
         return true
     }
 
-    private static let numbers = Data((1...300_000).map { "\($0)\n" }.joined().utf8)
+    private static let bytes = Array((1...300_000).map { "\($0)\n" }.joined().utf8)
+    /// Not kept: what a global `Data` refers to is lost to a checker of leaks.
+    private static var numbers: Data { Data(bytes) }
 
     @Test(arguments: ["head", "tail", "both"])
     func `Both streams stand in files that the report names`(keep: String) throws {
