@@ -19,7 +19,7 @@ import Testing
 
     /// Waits for what comes by itself; false if it has not come in a long time.
     private func eventually(_ condition: () -> Bool) -> Bool {
-        let deadline = Date().addingTimeInterval(30)
+        let deadline = Date().addingTimeInterval(2 * patience)
         while !condition() {
             if Date() > deadline { return false }
             usleep(2000)
