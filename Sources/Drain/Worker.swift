@@ -31,6 +31,39 @@ final class Worker: Sendable {
     }
 }
 
+/// Does something on another thread, and waits for it.
+///
+/// For a process that was forked and is about to have several threads: Swift's runtime has remembered the number
+/// of its first thread, which is that of the parent's. Its locks (futex(2), FUTEX_LOCK_PI) go by that number, and
+/// where two threads want one at once, neither ever gets it. A new thread has its own number.
+package func onThreadOfItsOwn<Value>(_ body: @escaping () -> Value) -> Value {
+    let errand = Errand(body)
+    do throws(DrainError) {
+        try Worker.start {
+            errand.perform()
+            while true { pause() }
+        }
+    } catch {
+        errand.perform()
+    }
+    errand.done.wait()
+    return errand.value!
+}
+
+/// Unchecked: done by one thread, and looked at by another when it is done.
+private final class Errand<Value>: @unchecked Sendable {
+    private let body: () -> Value
+    private(set) var value: Value?
+    let done = Semaphore()
+
+    init(_ body: @escaping () -> Value) { self.body = body }
+
+    func perform() {
+        value = body()
+        done.signal()
+    }
+}
+
 private func startThread(
     _ argument: UnsafeMutableRawPointer,
     _ body: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?

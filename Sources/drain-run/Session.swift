@@ -35,7 +35,12 @@ struct Session {
         for warning in options.warnings { Output.complain(warning) }
         try options.report?.check(missing: missing)
         switch try split(leavesBackground: options.timeouts.background == .leave) {
-        case .worker(let means): return try work(means)
+        case .worker(let means):
+            // Only a spool has a thread beside ours.
+            if options.spool == nil { return try work(means) }
+            return try onThreadOfItsOwn { () -> Result<Int32, Complaint> in
+                do throws(Complaint) { return .success(try work(means)) } catch { return .failure(error) }
+            }.get()
         case .guardian(let status): return status
         case .bereft(0): throw Complaint("killed while the command ran; its processes were ended")
         case .bereft(nil): throw Complaint("killed while the command ran; its processes may live on")
