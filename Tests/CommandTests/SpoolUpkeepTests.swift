@@ -99,8 +99,7 @@ import Testing
 
         // Both processes at once: either alone would see to it that the run ends in order.
         let worker = try #require(running.children.first)
-        let command = try #require(
-            pid_t(text(ofProc: "/proc/\(worker)/task/\(worker)/children").split(separator: " ").first ?? ""))
+        let command = try #require(Running.children(of: worker).first)
         for signal in [SIGSTOP, SIGKILL] {
             for pid in [worker, running.pid] { kill(pid, signal) }
         }

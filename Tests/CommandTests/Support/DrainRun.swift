@@ -170,8 +170,11 @@ final class Running: @unchecked Sendable {
 
     var children: [pid_t] { Running.children(of: pid) }
 
-    private static func children(of pid: pid_t) -> [pid_t] {
-        text(ofProc: "/proc/\(pid)/task/\(pid)/children").split(separator: " ").compactMap { pid_t($0) }
+    /// Of all its threads.
+    static func children(of pid: pid_t) -> [pid_t] {
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
+        return threads.flatMap { text(ofProc: "/proc/\(pid)/task/\($0)/children").split(separator: " ") }
+            .compactMap { pid_t($0) }
     }
 
     /// A figure of /proc/PID/status, in bytes.
