@@ -173,21 +173,9 @@ public final class RunRegistry: Sendable {
     }
 
     private func names() throws(DrainError) -> [String] {
-        let again = unsafe openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard again >= 0, let list = unsafe fdopendir(again) else {
-            let error = Errno.current
-            if again >= 0 { close(again) }
+        do throws(Errno) { return try directoryNames(descriptor).sorted() } catch {
             throw DrainError(.registry, "'\(path)'", error)
         }
-        defer { unsafe _ = closedir(list) }
-        var names: [String] = []
-        while let entry = unsafe readdir(list) {
-            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            names.append(name)
-        }
-        return names.sorted()
     }
 }
 

@@ -29,39 +29,32 @@ public struct Sweep: Sendable, Hashable {
 extension Sweep {
     /// One JSON object and a newline.
     public func json() -> String {
-        var bytes: [UInt8] = []
-        var writer = JSONWriter<Never>(capacity: 4096) { piece in
-            unsafe piece.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
-        }
-        writer.beginObject()
-        let counts = [
-            ("entries", entries), ("alive", alive), ("own", own), ("foreign", foreign), ("ended", ended),
-            ("left", left),
-        ]
-        for (name, count) in counts {
-            writer.key(name)
-            writer.value(count)
-        }
-        for (name, pids) in [("killed", killed), ("survivors", survivors)] {
-            writer.key(name)
+        JSONWriter.line { writer in
+            let counts = [
+                ("entries", entries), ("alive", alive), ("own", own), ("foreign", foreign), ("ended", ended),
+                ("left", left),
+            ]
+            for (name, count) in counts {
+                writer.key(name)
+                writer.value(count)
+            }
+            for (name, pids) in [("killed", killed), ("survivors", survivors)] {
+                writer.key(name)
+                writer.beginArray()
+                for pid in pids { writer.value(Int(pid)) }
+                writer.endArray()
+            }
+            writer.key("damaged")
             writer.beginArray()
-            for pid in pids { writer.value(Int(pid)) }
+            for damage in damaged {
+                writer.beginObject()
+                writer.key("entry")
+                writer.value(damage.entry)
+                writer.key("reason")
+                writer.value(damage.reason)
+                writer.endObject()
+            }
             writer.endArray()
         }
-        writer.key("damaged")
-        writer.beginArray()
-        for damage in damaged {
-            writer.beginObject()
-            writer.key("entry")
-            writer.value(damage.entry)
-            writer.key("reason")
-            writer.value(damage.reason)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.endObject()
-        writer.newline()
-        writer.flush()
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

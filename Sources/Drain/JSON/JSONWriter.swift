@@ -114,3 +114,19 @@ public struct JSONWriter<Failure: Error>: ~Copyable {
 private final class FailureBox<Failure: Error> {
     var value: Failure?
 }
+
+extension JSONWriter where Failure == Never {
+    /// One object with these members, and a newline: for what is small.
+    static func line(_ members: (inout JSONWriter<Never>) -> Void) -> String {
+        var bytes: [UInt8] = []
+        var writer = JSONWriter<Never>(capacity: 4096) { piece in
+            unsafe piece.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        }
+        writer.beginObject()
+        members(&writer)
+        writer.endObject()
+        writer.newline()
+        writer.flush()
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

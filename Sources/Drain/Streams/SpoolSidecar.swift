@@ -22,13 +22,7 @@ struct SpoolSidecar: Sendable {
     ///   - streams: what came of them; nil while the command runs.
     ///   - lock: for the latter.
     func write(_ directory: SpoolDirectory, _ streams: [SpoolReport]?, lock: FileLock? = nil) -> Errno? {
-        var bytes: [UInt8] = []
-        var json = JSONWriter<Never>(capacity: 4096) { span in
-            unsafe span.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
-        }
-        write(to: &json, streams)
-        json.newline()
-        json.flush()
+        let bytes = Array(JSONWriter.line { write(to: &$0, streams) }.utf8)
         let error = directory.replace(file, bytes, lock: lock)
         return error != nil && streams != nil ? directory.overwrite(file, bytes) : error
     }
@@ -37,7 +31,6 @@ struct SpoolSidecar: Sendable {
 
     private func write(to json: inout JSONWriter<Never>, _ streams: [SpoolReport]?) {
         let pid = getpid()
-        json.beginObject()
         json.key("type")
         json.value(SpoolNote.type)
         json.key("schema")
@@ -66,7 +59,6 @@ struct SpoolSidecar: Sendable {
             json.key(stream == .stdout ? "stdout" : "stderr")
             if let streams { write(streams[stream.rawValue], to: &json) } else { json.null() }
         }
-        json.endObject()
     }
 
     private func write(_ spool: SpoolReport, to json: inout JSONWriter<Never>) {

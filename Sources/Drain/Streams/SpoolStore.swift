@@ -108,21 +108,9 @@ private final class OpenDirectory {
     }
 
     private func names() throws(DrainError) -> [String] {
-        let again = unsafe openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard again >= 0, let list = unsafe fdopendir(again) else {
-            let error = Errno.current
-            if again >= 0 { close(again) }
+        do throws(Errno) { return try directoryNames(descriptor) } catch {
             throw DrainError(.spool, path.description, error)
         }
-        defer { unsafe _ = closedir(list) }
-        var names: [String] = []
-        while let entry = unsafe readdir(list) {
-            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            names.append(name)
-        }
-        return names
     }
 
     /// Nil when everything of it is gone by now, or nothing of it is a file.
@@ -207,7 +195,7 @@ extension Timestamp {
 extension SpoolStore.Pruning {
     /// One JSON object and a newline.
     public func json() -> String {
-        SpoolStore.json { writer in
+        JSONWriter.line { writer in
             writer.key("removed")
             writer.beginArray()
             for run in removed { writer.value(run) }
@@ -236,7 +224,7 @@ extension SpoolStore.Pruning {
 extension SpoolStore {
     /// One JSON object and a newline: the runs, and what they have in all.
     public static func json(of runs: [SpooledRun]) -> String {
-        json { writer in
+        JSONWriter.line { writer in
             writer.key("runs")
             writer.beginArray()
             for run in runs { run.write(to: &writer) }
@@ -244,18 +232,5 @@ extension SpoolStore {
             writer.key("bytes")
             writer.value(runs.reduce(0) { $0 + $1.bytes })
         }
-    }
-
-    fileprivate static func json(_ members: (inout JSONWriter<Never>) -> Void) -> String {
-        var bytes: [UInt8] = []
-        var writer = JSONWriter<Never>(capacity: 4096) { piece in
-            unsafe piece.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
-        }
-        writer.beginObject()
-        members(&writer)
-        writer.endObject()
-        writer.newline()
-        writer.flush()
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
