@@ -118,10 +118,10 @@ int drain_wake_open(void) {
 
 void drain_wake(int fd) {
     const uint64_t one = 1;
-    // Full is as good as written: it is readable either way. Whoever is not woken may sleep for
-    // ever, so that nothing else is taken for an answer at once.
+    // Whoever is not woken may sleep for ever, so that no is not taken for an answer at once. One
+    // that is full stays so, and is readable.
     for (int tries = 0; tries < 8; tries++)
-        if (write(fd, &one, sizeof one) > 0 || errno == EAGAIN) return;
+        if (write(fd, &one, sizeof one) > 0) return;
 }
 
 bool drain_signal_ignored(int signal) {
