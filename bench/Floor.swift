@@ -15,24 +15,26 @@ final class Floor {
             room = .allocate(capacity: cap)
             size = cap
         }
-        var seen: UInt64 = 0
-        let error = withWords(command) { floor_run($0, room, cap, &seen) }
-        guard error == 0 else { throw Failure("C: \(String(cString: strerror(error)))") }
-        return Int(seen)
+        return try count(command) { floor_run($0, room, cap, &$1) }
+    }
+
+    func save(_ command: [String], to path: String) throws -> Int {
+        try count(command) { floor_save($0, path, &$1) }
     }
 
     func many(_ command: [String], _ count: Int) throws -> Int {
-        var seen: UInt64 = 0
-        let error = withWords(command) { floor_many($0, Int32(count), &seen) }
-        guard error == 0 else { throw Failure("C: \(String(cString: strerror(error)))") }
-        return Int(seen)
+        try self.count(command) { floor_many($0, Int32(count), &$1) }
     }
 
-    private func withWords<R>(
-        _ command: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R
-    ) -> R {
+    /// The bytes that were seen.
+    private func count(
+        _ command: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>, inout UInt64) -> Int32
+    ) throws -> Int {
         let words = command.map { strdup($0) } + [nil]
         defer { for word in words { free(word) } }
-        return body(words)
+        var seen: UInt64 = 0
+        let error = body(words, &seen)
+        guard error == 0 else { throw Failure("C: \(String(cString: strerror(error)))") }
+        return Int(seen)
     }
 }

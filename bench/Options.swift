@@ -78,7 +78,7 @@ enum Suite: String, CaseIterable {
         case .events: [eventsGroup(tools)]
         case .json: [jsonGroup(tools)]
         case .lines: [linesGroup(tools)]
-        case .spool: [spoolGroup(tools)]
+        case .spool: spoolGroups(tools)
         case .pages: pageGroups(tools)
         }
     }

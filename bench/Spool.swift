@@ -1,29 +1,37 @@
 import Drain
 import Foundation
 
-/// Those that have all of what a child prints on disk when it has ended.
-func spoolGroup(_ tools: Tools) -> Group {
-    let work = SpoolWork(count: tools.quick ? 128 << 20 : 2 << 30, misbehave: tools.misbehave)
+/// Those that have all of what a child prints on disk when it has ended: in memory where there is such a place, so
+/// that no disk is measured, and in the page cache of whatever temporary files are on.
+func spoolGroups(_ tools: Tools) -> [Group] {
+    let memory = access("/dev/shm", W_OK) == 0 ? ["/dev/shm"] : []
+    return (memory + [NSTemporaryDirectory()]).map { spoolGroup(tools, in: $0) }
+}
+
+private func spoolGroup(_ tools: Tools, in place: String) -> Group {
+    let work = SpoolWork(count: tools.quick ? 128 << 20 : 2 << 30, misbehave: tools.misbehave, place: place)
+    let floor = "C, splice to the file"
     return Group(
-        name: "spool", title: "\(size(work.count)) by 64 KiB, all of it to a file",
+        name: place == "/dev/shm" ? "spool-memory" : "spool",
+        title: "\(size(work.count)) by 64 KiB, all of it to a file in \(place)",
         rounds: tools.quick ? 1 : 5,
         warmups: tools.quick ? 0 : 1,
         contenders: [
             Contender(name: "drain-run --spool") { try work.drainRun(tools.drainRun.path) },
             Contender(name: "the child itself") { try work.shell("exec \"$@\" >\"$0\"") },
+            Contender(name: floor) { try work.floor() },
             Contender(name: "| tee FILE >/dev/null") { try work.shell("\"$@\" | tee \"$0\" >/dev/null") },
             Contender(name: "library, runBlocking") { try work.library() },
         ],
         columns: [.figure(.wall), .median(.rate), .ratio(.wall)], subject: "drain-run --spool",
-        notes: ["the files are in \(work.place), and removed after each run", warmNote],
+        notes: ["the files are removed after each run", warmNote],
         goals: [Goal(.wall, by: "the child itself", most: 1.5)], warmBytes: work.count)
 }
 
 private struct SpoolWork {
     let count: Int
     let misbehave: String
-    /// In memory where there is such a place, so that no disk is measured.
-    let place = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : NSTemporaryDirectory()
+    let place: String
 
     private var writer: [String] { [misbehave, "write", "\(count)", "65536"] }
 
@@ -60,6 +68,10 @@ private struct SpoolWork {
                 limits: Limits(bytes: 1 << 20), spool: Spool(directory: OSString(directory), maxBytes: count))
             if let error = report.stdoutSpool?.error { throw Failure(error.message) }
         }
+    }
+
+    func floor() throws -> Sample {
+        try measure { directory in _ = try Floor.shared.save(writer, to: directory + "/file") }
     }
 
     /// A line of shell that is given the file and the words of the writer.

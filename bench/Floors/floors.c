@@ -43,42 +43,91 @@ static int finish(pid_t pid) {
     return status == 0 ? 0 : ECHILD;
 }
 
+// Where bytes go: the first `cap` into `room`, the rest to `file` through a pipe, or away.
+struct target {
+    char *room;
+    size_t cap;
+    int file; // -1 for none
+    int null;
+    int through[2];
+};
+
+// What is in the pipe to the file, so that whoever writes to it goes on meanwhile: a pipe is locked
+// while splice(2) copies out of it.
+static ssize_t save(int fd, const struct target *to) {
+    ssize_t n = splice(fd, NULL, to->through[1], NULL, PIPE, SPLICE_F_MOVE);
+    for (ssize_t left = n; left > 0;) {
+        ssize_t done = splice(to->through[0], NULL, to->file, NULL, (size_t)left, SPLICE_F_MOVE);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) return -1;
+        left -= done;
+    }
+    return n;
+}
+
 // One read or splice; what read(2) returns.
-static ssize_t drain(int fd, int null, char *room, size_t cap, uint64_t *seen) {
+static ssize_t drain(int fd, const struct target *to, uint64_t *seen) {
     ssize_t n;
-    if (*seen < cap)
-        n = read(fd, room + *seen, cap - *seen);
+    if (to->room && *seen < to->cap)
+        n = read(fd, to->room + *seen, to->cap - *seen);
+    else if (to->file >= 0)
+        n = save(fd, to);
     else
-        n = splice(fd, NULL, null, NULL, PIPE, SPLICE_F_MOVE);
+        n = splice(fd, NULL, to->null, NULL, PIPE, SPLICE_F_MOVE);
     if (n > 0) *seen += (uint64_t)n;
     return n;
 }
 
-int floor_run(char *const argv[], char *room, size_t cap, uint64_t *seen) {
+// Standard output goes where `to` says, standard error away.
+static int serve(char *const argv[], const struct target *to, uint64_t *seen) {
     pid_t pid;
     int reading[2];
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    int error = null < 0 ? errno : start(argv, &pid, reading);
-    if (error) goto out;
+    int error = start(argv, &pid, reading);
+    if (error) return error;
+    const struct target away = {.file = -1, .null = to->null};
     uint64_t ignored = 0;
-    int grown = 0;
+    int grown = 0, broken = 0;
     struct pollfd polled[2] = {{reading[0], POLLIN, 0}, {reading[1], POLLIN, 0}};
     *seen = 0;
     for (int open = 2; open > 0;) {
         if (poll(polled, 2, -1) < 0) continue;
         for (int i = 0; i < 2; i++) {
             if (polled[i].fd < 0 || !polled[i].revents) continue;
-            ssize_t n = drain(polled[i].fd, null, room, i ? 0 : cap, i ? &ignored : seen);
+            ssize_t n = drain(polled[i].fd, i ? &away : to, i ? &ignored : seen);
             if (n == PIECE && !grown) grown = fcntl(polled[i].fd, F_SETPIPE_SZ, PIPE) > 0;
             if (n > 0 || (n < 0 && errno == EINTR)) continue;
+            if (n < 0) broken = errno;
             close(polled[i].fd);
             polled[i].fd = -1;
             open--;
         }
     }
     error = finish(pid);
-out:
-    if (null >= 0) close(null);
+    return broken ? broken : error;
+}
+
+int floor_run(char *const argv[], char *room, size_t cap, uint64_t *seen) {
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (null < 0) return errno;
+    const struct target to = {.room = room, .cap = cap, .file = -1, .null = null};
+    int error = serve(argv, &to, seen);
+    close(null);
+    return error;
+}
+
+int floor_save(char *const argv[], const char *path, uint64_t *seen) {
+    struct target to = {.through = {-1, -1}};
+    int error = pipe2(to.through, O_CLOEXEC) == 0 ? 0 : errno;
+    to.null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    to.file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (!error && (to.null < 0 || to.file < 0)) error = errno;
+    if (!error) {
+        fcntl(to.through[1], F_SETPIPE_SZ, PIPE);
+        error = serve(argv, &to, seen);
+    }
+    const int all[] = {to.through[0], to.through[1], to.null, to.file};
+    for (int i = 0; i < 4; i++)
+        if (all[i] >= 0) close(all[i]);
     return error;
 }
 

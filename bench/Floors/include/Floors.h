@@ -11,6 +11,10 @@
 // value; ECHILD where the command failed.
 int floor_run(char *const argv[], char *room, size_t cap, uint64_t *seen);
 
+// The same with all of standard output in a new file, by splice through a pipe that nobody else
+// waits for.
+int floor_save(char *const argv[], const char *path, uint64_t *seen);
+
 // `count` of the command at once under one poll(2) loop, what they print read into one reused
 // buffer.
 int floor_many(char *const argv[], int count, uint64_t *seen);
