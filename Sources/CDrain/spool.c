@@ -107,18 +107,42 @@ static ssize_t find_reason(struct drain_spool *s, int from) {
     return n;
 }
 
+static void count_taken(struct drain_spool *s, size_t count) {
+    s->full_since = 0;
+    s->taken += count;
+    if (s->left != UINT64_MAX) s->left -= count;
+    if (s->left == 0) drain_spool_end(s);
+}
+
 ssize_t spool_take(struct drain_spool *s, int from, size_t most, bool copy) {
     if (most > s->left) most = (size_t)s->left;
     ssize_t n = copy ? tee(from, s->in, most, SPLICE_F_NONBLOCK)
                      : splice(from, NULL, s->in, NULL, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (n < 0 && errno == EAGAIN) return find_reason(s, from);
-    if (n < 0 && errno == EINTR) return n;
-    if (n < 0) return give_up(s, errno);
-    if (n == 0) return 0;
-    s->full_since = 0;
-    s->taken += (uint64_t)n;
-    if (s->left != UINT64_MAX) s->left -= (uint64_t)n;
+    if (n < 0 && errno != EINTR) {
+        // Whatever filters system calls here may allow what is older.
+        s->by_hand = true;
+        errno = EINTR;
+    }
+    if (n <= 0) return n;
     if (copy) s->copied = (uint64_t)n;
-    if (s->left == 0) drain_spool_end(s);
+    count_taken(s, (size_t)n);
+    return n;
+}
+
+ssize_t spool_read(struct drain_spool *s, int from, uint8_t piece[SPOOL_PIECE], size_t most) {
+    struct pollfd room = {s->in, POLLOUT, 0};
+    if (most > SPOOL_PIECE) most = SPOOL_PIECE;
+    if (most > s->left) most = (size_t)s->left;
+    if (poll(&room, 1, 0) != 1) return find_reason(s, from);
+    ssize_t n = read(from, piece, most), done = -1;
+    if (n <= 0) return n;
+    do done = write(s->in, piece, (size_t)n);
+    while (done < 0 && errno == EINTR);
+    // What was read is the stream's, whether the spool has it or not.
+    if (done == n)
+        count_taken(s, (size_t)n);
+    else
+        give_up(s, done < 0 ? errno : EIO);
     return n;
 }

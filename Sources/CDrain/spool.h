@@ -26,6 +26,7 @@ struct drain_spool {
     int64_t patience;   // nanoseconds
     int64_t full_since; // when it was first found full; 0 while there was room
     uint64_t copied;    // bytes that went in and are still the next in the stream's own pipe
+    bool by_hand;       // tee or splice was refused
 
     // The side's that writes.
     int out;           // reading end of the side pipe, owned
@@ -34,7 +35,7 @@ struct drain_spool {
     uint64_t held;     // bytes of all parts
     bool stale;        // `doomed` is to be removed
     bool released;     // nobody else reads the side pipe
-    bool plain;        // the file system refuses splice
+    bool plain;        // splice was refused
     uint64_t doomed;   // offset of a part
     bool reverted;     // nothing is written any more
     bool done;
@@ -54,7 +55,15 @@ bool spool_takes(struct drain_spool *s);
 bool spool_holds(struct drain_spool *s);
 
 // From another pipe: `most` bytes as they are there, or with `copy` a copy of them. A positive
-// count, 0 at the end, -1 with EAGAIN or EINTR, SPOOL_OFF.
+// count, 0 at the end, -1 with EAGAIN or EINTR, SPOOL_OFF. After a refusal it is `by_hand`, and -1 with
+// EINTR.
 ssize_t spool_take(struct drain_spool *s, int from, size_t most, bool copy);
+
+// What a pipe with any room takes whole: pipe(7), PIPE_BUF.
+enum { SPOOL_PIECE = 4096 };
+
+// The same by read and write: the bytes are in `piece` as well, at most `most`. A positive count, 0 at
+// the end, -1 with errno.
+ssize_t spool_read(struct drain_spool *s, int from, uint8_t piece[SPOOL_PIECE], size_t most);
 
 #endif

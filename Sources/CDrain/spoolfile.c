@@ -144,45 +144,79 @@ static ssize_t discard(struct drain_disk *disk, int from, size_t count) {
     return read(from, disk->scratch, count < SCRATCH ? count : SCRATCH);
 }
 
-// What is in the disk's pipe, some of it, to the part. A count, or -1 with errno.
-static ssize_t write_some(struct drain_spool *s, struct drain_disk *disk, size_t count) {
-    if (!s->plain) {
-        ssize_t n = splice(disk->out, NULL, s->file, NULL, count, SPLICE_F_MOVE);
-        if (n >= 0 || errno != EINVAL) return n;
-        s->plain = true;
-    }
-    // What was read has left the pipe: it is written to the end, or the spool has failed.
-    ssize_t got = read(disk->out, disk->scratch, count < SCRATCH ? count : SCRATCH);
+static void count_written(struct drain_spool *s, size_t count) {
+    last_part(s)->bytes += count;
+    s->held += count;
+}
+
+// Whatever a file system left behind what it said it took is none of the stream.
+static void cut_off(struct drain_spool *s) {
+    if (ftruncate(s->file, (off_t)last_part(s)->bytes) != 0) fail(s, errno);
+}
+
+// Some bytes of a pipe to the part, through memory. Returns how many left the pipe: those are
+// written to the end, or the spool has failed.
+static size_t write_plainly(struct drain_spool *s, struct drain_disk *disk, int from,
+                            size_t count) {
+    ssize_t got = read(from, disk->scratch, count < SCRATCH ? count : SCRATCH);
+    if (got < 0 && errno != EAGAIN && errno != EINTR) fail(s, errno);
     for (ssize_t done = 0; done < got;) {
         ssize_t n = write(s->file, disk->scratch + done, (size_t)(got - done));
         if (n > 0) done += n;
+        if (n > 0) count_written(s, (size_t)n);
         if (n > 0 || (n < 0 && errno == EINTR)) continue;
         fail(s, n < 0 ? errno : ENOSPC);
-        return done;
+        cut_off(s);
+        break;
     }
-    return got;
+    return got > 0 ? (size_t)got : 0;
+}
+
+// By the file system, which may know no splice, or by whatever filters system calls here.
+static bool is_refusal(int error) {
+    return error == EINVAL || error == ENOSYS || error == EPERM;
 }
 
 // `count` bytes are in the disk's pipe, which is empty afterwards.
 static void write_out(struct drain_spool *s, struct drain_disk *disk, size_t count) {
-    struct drain_spool_part *part = last_part(s);
     while (count > 0 && !s->state.error) {
-        ssize_t n = write_some(s, disk, count);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) {
-            fail(s, n < 0 ? errno : ENOSPC);
-            break;
+        if (s->plain) {
+            count -= write_plainly(s, disk, disk->out, count);
+            continue;
         }
-        part->bytes += (uint64_t)n;
-        s->held += (uint64_t)n;
-        count -= (size_t)n;
+        ssize_t n = splice(disk->out, NULL, s->file, NULL, count, SPLICE_F_MOVE);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && is_refusal(errno)) {
+            s->plain = true;
+        } else if (n <= 0) {
+            fail(s, n < 0 ? errno : ENOSPC);
+            cut_off(s);
+        } else {
+            count_written(s, (size_t)n);
+            count -= (size_t)n;
+        }
     }
     if (count == 0) return;
-    // Whatever a file system left behind what it said it took is none of the stream.
-    if (ftruncate(s->file, (off_t)part->bytes) != 0) fail(s, errno);
     int waiting = 0;
     while (ioctl(disk->out, FIONREAD, &waiting) == 0 && waiting > 0 &&
            discard(disk, disk->out, (size_t)waiting) > 0) {
+    }
+}
+
+// `count` bytes and no more, of those that are in the side pipe.
+static void carry(struct drain_spool *s, struct drain_disk *disk, size_t count) {
+    if (s->plain) {
+        s->received += write_plainly(s, disk, s->out, count);
+        return;
+    }
+    ssize_t n = splice(s->out, NULL, disk->in, NULL, count, SPLICE_F_NONBLOCK);
+    if (n > 0) {
+        s->received += (uint64_t)n;
+        write_out(s, disk, (size_t)n);
+    } else if (n < 0 && is_refusal(errno)) {
+        s->plain = true;
+    } else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        fail(s, errno);
     }
 }
 
@@ -214,10 +248,7 @@ static void move_on(struct drain_spool *s, struct drain_disk *disk, size_t waiti
     } else if (room == 0) {
         make_part(s);
     } else {
-        ssize_t n = splice(s->out, NULL, disk->in, NULL, (size_t)count, SPLICE_F_NONBLOCK);
-        if (n < 0 && errno != EAGAIN && errno != EINTR) fail(s, errno);
-        if (n > 0) s->received += (uint64_t)n;
-        if (n > 0) write_out(s, disk, (size_t)n);
+        carry(s, disk, (size_t)count);
     }
 }
 

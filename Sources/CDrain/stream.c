@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -202,10 +203,31 @@ static size_t passable(const struct stream *s) {
     return b->head_size - b->head_length + ring_room(s);
 }
 
+// For the spool and for whoever else wants it, where the kernel does not copy it for us.
+static ssize_t spool_by_hand(struct stream *s, size_t most) {
+    uint8_t piece[SPOOL_PIECE];
+    struct iovec runs[2];
+    // Where none of it is passed on, any is.
+    size_t room = passable(s) > 0 ? passable(s) : sizeof piece;
+    ssize_t n = spool_read(s->spool, s->fd, piece, room < most ? room : most);
+    if (n <= 0) return n;
+    size_t shown = 0;
+    int count = tap_space(&s->tap, (size_t)n, runs);
+    for (int i = 0; i < count; i++) {
+        memcpy(runs[i].iov_base, piece + shown, runs[i].iov_len);
+        shown += runs[i].iov_len;
+    }
+    tap_filled(&s->tap, shown);
+    if (s->events) drain_events_take(s->events, piece, (size_t)n);
+    buffer_append(&s->buffer, piece, (size_t)n);
+    return n;
+}
+
 // What nobody here will see goes to the spool as it is; of the rest, which was copied there before,
 // as much is read as was copied.
 static ssize_t spool_some(struct stream *s, struct sink *sink, size_t most) {
     size_t unseen = 0;
+    if (s->spool->copied == 0 && s->spool->by_hand) return spool_by_hand(s, most);
     if (!is_shown(s) && head_full(s)) unseen = s->buffer.tail_size == 0 ? most : hopeless(s);
     if (s->spool->copied == 0 && unseen > 0) {
         ssize_t moved = spool_take(s->spool, s->fd, unseen < most ? unseen : most, false);

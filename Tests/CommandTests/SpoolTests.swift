@@ -260,6 +260,8 @@ import Testing
         #expect(stdout["paths"] as? [String] == [])
         let message = (stdout["error"] as? [String: Any])?["message"] as? String
         #expect(message?.contains(words) == true, "\(message ?? "")")
+        let file = try #require(place.names.first { $0.contains(".stdout.") })
+        #expect(message?.hasSuffix("; what it wrote, if anything, is in \(place.path)/\(file)") == true)
     }
 
     @Test func `A filter that leaves early has what it took`() throws {

@@ -24,6 +24,13 @@ void apart(void (*body)(const void *), const void *argument);
 // Whether valgrind runs us, whose own calls a filter would refuse as well.
 extern bool instrumented;
 
+// Makes a system call fail with `error` from now on where the low half of argument `argument` has all of
+// `bits` (any, for 0) or, if `equal`, is just that: a seccomp(2) filter, for `apart`. 0 or an errno value.
+int refuse(int call, int error, int argument, uint32_t bits, bool equal);
+
+// Whether there are such filters here; if not, the output says so of `what`.
+bool can_refuse(const char *what);
+
 // Where vfork is a fork, as under qemu-user, what fails between clone and exec cannot be told.
 bool vfork_shares_memory(void);
 
@@ -61,5 +68,6 @@ void test_spawning(void);
 void test_ending(void);
 void test_refusals(void);
 void test_talking(void);
+void test_spooling(void);
 
 #endif

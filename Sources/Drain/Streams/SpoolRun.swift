@@ -122,6 +122,11 @@ final class SpoolRun: Sendable {
             problem = .spool("the disk did not take the rest of the spool in time", .timedOut)
         }
         let paths = parts.offsets.map { directory.path(of: lane.partName($0)) }
+        if let filtering = result.problem, isInPlace, state.count > 0 {
+            // Nobody can tell how much of the stream that is.
+            let path = directory.path(of: lane.partName(0))
+            problem = .spool("\(filtering.message); what it wrote, if anything, is in \(path)", filtering.errno)
+        }
         return SpoolReport(
             files: SpoolFiles(paths: paths, offset: parts.offset, bytes: parts.bytes), error: problem,
             filter: filter)
