@@ -107,10 +107,11 @@ int drain_signal(struct drain_child *child, int signal) {
     }
     if (means->marker) {
         struct drain_quarry quarry = quarry_of(child);
+        size_t ignored;
         if (!kept) quarry.group = quarry.session = 0;
         if (signal == SIGKILL && child->exited)
             drain_sweep_end(&quarry, drain_now() + hunt);
-        else
+        else if (!sweep_census(&quarry, child->census, signal, NULL, 0, &ignored))
             drain_sweep(&quarry, signal, NULL, 0);
         error = 0;
     }

@@ -24,7 +24,8 @@ struct drain_child {
     uint64_t token;          // the caller's, while it is in a set
     struct drain_seen *seen; // of the present round of its set; else NULL
     struct stream streams[DRAIN_STREAMS];
-    struct input input; // of the command, where it is a pipe
+    struct input input;          // of the command, where it is a pipe
+    struct drain_census *census; // borrowed, or NULL
 };
 
 // The longest that a supervisor may take to end its tree, in nanoseconds: its own hunts take ten

@@ -33,18 +33,26 @@ void marker_put(uint64_t marker) {
     syscall(SYS_prlimit64, 0, RLIMIT_RTTIME, &limit, NULL);
 }
 
-bool marker_borne(pid_t pid, uint64_t marker) {
+struct marks marks_of(pid_t pid) {
     struct rlimit limit = {0, 0};
     char limits[4096];
-    if (!marker) return false;
     // The call is a tenth of the price of the file, and refuses processes of other users.
     if (syscall(SYS_prlimit64, pid, RLIMIT_RTTIME, NULL, &limit) != 0) {
-        if (errno != EPERM || proc_read(pid, "limits", limits, sizeof limits) <= 0) return false;
+        const struct marks none = {0, 0};
+        if (errno != EPERM || proc_read(pid, "limits", limits, sizeof limits) <= 0) return none;
         const char *line = strstr(limits, "\nMax realtime timeout");
         unsigned long long soft = 0, hard = 0;
         if (!line || sscanf(line, "\nMax realtime timeout %llu %llu", &soft, &hard) < 1)
-            return false;
+            return none;
         limit = (struct rlimit){soft, hard};
     }
-    return limit.rlim_cur == marker || limit.rlim_max == marker + OUTER;
+    return (struct marks){limit.rlim_cur, limit.rlim_max};
+}
+
+bool marks_bear(struct marks marks, uint64_t marker) {
+    return marker && (marks.soft == marker || marks.hard == marker + OUTER);
+}
+
+bool marker_borne(pid_t pid, uint64_t marker) {
+    return marker && marks_bear(marks_of(pid), marker);
 }

@@ -91,7 +91,11 @@ int drain_pump(struct drain_child *child, struct drain_watch *watches, size_t co
     }
     int error = wait_until(set, AT_WATCHES + count, until);
     if (error) return error;
-    if (set[AT_LEADER].revents) note_leader(child);
+    if (set[AT_LEADER].revents) {
+        note_leader(child);
+        // One that was taken before does not know whom the leader made last.
+        child->census = NULL;
+    }
     for (size_t i = 0; i < count; i++) watches[i].ready = set[AT_WATCHES + i].revents != 0;
     move_streams(child, set, round);
     struct drain_round known = drain_known(child);

@@ -55,15 +55,15 @@ bool spool_takes(struct drain_spool *s);
 bool spool_holds(struct drain_spool *s);
 
 // From another pipe: `most` bytes as they are there, or with `copy` a copy of them. A positive
-// count, 0 at the end, -1 with EAGAIN or EINTR, SPOOL_OFF. After a refusal it is `by_hand`, and -1 with
-// EINTR.
+// count, 0 at the end, -1 with EAGAIN or EINTR, SPOOL_OFF. After a refusal it is `by_hand`, and -1
+// with EINTR.
 ssize_t spool_take(struct drain_spool *s, int from, size_t most, bool copy);
 
 // What a pipe with any room takes whole: pipe(7), PIPE_BUF.
 enum { SPOOL_PIECE = 4096 };
 
-// The same by read and write: the bytes are in `piece` as well, at most `most`. A positive count, 0 at
-// the end, -1 with errno.
+// The same by read and write: the bytes are in `piece` as well, at most `most`. A positive count, 0
+// at the end, -1 with errno.
 ssize_t spool_read(struct drain_spool *s, int from, uint8_t piece[SPOOL_PIECE], size_t most);
 
 #endif

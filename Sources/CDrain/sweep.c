@@ -6,6 +6,7 @@
 // another's, the signal goes to nobody: what was looked at and what is signalled are the same.
 
 #include "sweep.h"
+#include "census.h"
 #include "marker.h"
 
 #include <errno.h>
@@ -112,12 +113,15 @@ static bool ended(pid_t pid) {
     return waitid(P_PID, (id_t)pid, &info, options) == 0 && info.si_pid == pid;
 }
 
+// The spared leader's own children, which may have left its session.
+static void visit_family(const struct drain_quarry *quarry, struct pass *pass) {
+    if (quarry->spare <= 0 || ended(quarry->spare)) return;
+    pass->depth = 1;
+    proc_each_child(quarry->spare, descend, pass);
+}
+
 static size_t sweep(const struct drain_quarry *quarry, struct pass *pass) {
-    // The spared leader's own children, which may have left its session.
-    if (quarry->spare > 0 && !ended(quarry->spare)) {
-        pass->depth = 1;
-        proc_each_child(quarry->spare, descend, pass);
-    }
+    visit_family(quarry, pass);
     if (!quarry->after || !proc_each_since(quarry->after, meet, pass)) proc_each(meet, pass);
     return pass->count;
 }
@@ -125,6 +129,28 @@ static size_t sweep(const struct drain_quarry *quarry, struct pass *pass) {
 size_t drain_sweep(const struct drain_quarry *quarry, int signal, pid_t *pids, size_t room) {
     struct pass pass = {.quarry = quarry, .signal = signal, .pids = pids, .room = pids ? room : 0};
     return sweep(quarry, &pass);
+}
+
+static bool belonged(const struct drain_quarry *q, const struct being *b) {
+    return (q->group > 0 && b->group == q->group) || (q->session > 0 && b->session == q->session) ||
+           marks_bear(b->marks, q->marker);
+}
+
+bool sweep_census(const struct drain_quarry *quarry, struct drain_census *census, int signal,
+                  pid_t *pids, size_t room, size_t *count) {
+    struct pass pass = {.quarry = quarry, .signal = signal, .pids = pids, .room = pids ? room : 0};
+    // For the few numbers of a short run, there is nothing to be saved.
+    if (quarry->after || quarry->since || !census_ready(census)) return false;
+    bool any = false;
+    visit_family(quarry, &pass);
+    for (size_t i = 0; i < census->count; i++) {
+        const struct being *being = &census->beings[i];
+        if (being->pid == quarry->spare || !belonged(quarry, being)) continue;
+        any = true;
+        meet(being->pid, 0, &pass);
+    }
+    *count = pass.count;
+    return !any || pass.count > 0;
 }
 
 // A chain of forks lives in the newest number or the one about to be given out.

@@ -72,7 +72,11 @@ size_t drain_others(struct drain_child *child, pid_t *pids, size_t room) {
     // out since are all there is to ask about: a listing of /proc would cost more than the whole
     // run of a small command.
     struct drain_quarry quarry = quarry_of(child);
-    size_t count = drain_sweep(&quarry, 0, pids, room);
+    size_t count;
+    // Nobody came into the world since, where nobody was left at the time and the leader had ended.
+    if (child->exited && sweep_census(&quarry, child->census, 0, pids, s.room, &count))
+        return count;
+    count = drain_sweep(&quarry, 0, pids, room);
     return count == 0 && child->signalled ? sweep_newest(&quarry, 0) : count;
 }
 

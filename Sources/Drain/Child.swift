@@ -94,6 +94,7 @@ import CDrain
     func join(_ set: borrowing ChildSet, as token: Int) throws(DrainError) {
         let error = unsafe drain_set_add(set.raw, raw, UInt64(token))
         if error != 0 { throw DrainError(.system, "epoll_ctl", Errno(rawValue: error)) }
+        unsafe drain_census_use(raw, set.census)
     }
 
     /// Before it is reaped.

@@ -4,6 +4,8 @@ import CDrain
 /// thread at a time, but for `wake`.
 @safe struct ChildSet: ~Copyable {
     let raw: OpaquePointer
+    /// Of all processes, for children that are asked about together. Outlives the children: a loop never ends.
+    let census: OpaquePointer
 
     init() throws(DrainError) {
         var set: OpaquePointer?
@@ -11,11 +13,27 @@ import CDrain
         guard error == 0, let set = unsafe set else {
             throw DrainError(.system, "epoll_create1", Errno(rawValue: error))
         }
+        var census: OpaquePointer?
+        let shortage = unsafe drain_census_open(&census)
+        guard shortage == 0, let census = unsafe census else {
+            unsafe drain_set_close(set)
+            throw DrainError(.system, "calloc", Errno(rawValue: shortage))
+        }
+        unsafe self.census = census
         unsafe raw = set
     }
 
     deinit {
         unsafe drain_set_close(raw)
+        unsafe drain_census_close(census)
+    }
+
+    /// What is asked about children until `body` returns may be answered by one look at all processes. Nothing new
+    /// may be seen of a child meanwhile.
+    func askingTogether(_ body: () -> Void) {
+        unsafe drain_census_allow(census, true)
+        body()
+        unsafe drain_census_allow(census, false)
     }
 
     /// Ends the wait of `pump`, or the next one. Any thread.

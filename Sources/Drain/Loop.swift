@@ -22,6 +22,9 @@ final class Loop: @unchecked Sendable {
     private var jobs: [Job?] = []
     private var deadlines: [Instant] = []
     private var freeSlots: [Int] = []
+    /// Slots of runs that something was noted of in this turn, and which of the slots these are.
+    private var due: [Int] = []
+    private var isDue: [Bool] = []
     private var seen = [drain_seen](repeating: drain_seen(), count: Int(DRAIN_SEEN))
 
     private struct Inbox {
@@ -65,10 +68,7 @@ final class Loop: @unchecked Sendable {
         let until = deadlines.min() ?? .never
         do throws(DrainError) {
             let (count, woken) = try set.pump(until: until, &seen)
-            for index in 0..<count {
-                let slot = Int(seen[index].token)
-                goOn(slot, seen[index].round)
-            }
+            for index in 0..<count { note(seen[index].round, Int(seen[index].token)) }
             if woken { readInbox() }
         } catch {
             // Somebody in the host has closed our descriptors: nothing can be waited for any more, but each
@@ -78,7 +78,10 @@ final class Loop: @unchecked Sendable {
             usleep(10_000)
         }
         let now = drain_now()
-        if until <= now { goOnWithDue(now) }
+        if until <= now {
+            for slot in deadlines.indices where deadlines[slot] <= now { note(nil, slot) }
+        }
+        goOnWithDue()
     }
 
     private func readInbox() {
@@ -88,11 +91,10 @@ final class Loop: @unchecked Sendable {
         }
         for job in news.arrived { admit(job) }
         for job in news.cancelled {
-            guard let slot = job.slot, job.hearCancellation() else { continue }
-            goOn(slot, job.known)
+            if let slot = job.slot, job.hearCancellation() { note(nil, slot) }
         }
         for job in news.nudged {
-            if let slot = job.slot { goOn(slot, job.known) }
+            if let slot = job.slot { note(nil, slot) }
         }
     }
 
@@ -101,25 +103,44 @@ final class Loop: @unchecked Sendable {
         if slot == jobs.count {
             jobs.append(nil)
             deadlines.append(.never)
+            isDue.append(false)
         }
         jobs[slot] = job
         job.slot = slot
         do throws(DrainError) { try job.join(set, as: slot) } catch { return end(slot, error, joined: false) }
         _ = job.hearCancellation()
-        goOn(slot)
+        makeDue(slot)
     }
 
-    private func goOnWithDue(_ now: Instant) {
-        for slot in deadlines.indices where deadlines[slot] <= now {
-            goOn(slot, jobs[slot]!.known)
-        }
+    /// Tells a run what was seen of it, or, for nil, what is known of it without a look.
+    private func note(_ round: drain_round?, _ slot: Int) {
+        // What was noted before is not to be lost to this.
+        if isDue[slot] { goOn(slot) }
+        guard let job = jobs[slot] else { return }
+        do throws(DrainError) { try job.take(round ?? job.known, set) } catch { return end(slot, error) }
+        makeDue(slot)
     }
 
-    /// - Parameter round: what was seen; nil for nothing new.
-    private func goOn(_ slot: Int, _ round: drain_round? = nil) {
+    private func makeDue(_ slot: Int) {
+        if !isDue[slot] { due.append(slot) }
+        isDue[slot] = true
+    }
+
+    /// Fewer than these are asked about one by one.
+    private static let crowd = 4
+
+    /// Lets runs do what they have to do, now that all was noted that is known.
+    private func goOnWithDue() {
+        func eachGoesOn() { for slot in due where isDue[slot] { goOn(slot) } }
+        if due.count < Loop.crowd { eachGoesOn() } else { set.askingTogether(eachGoesOn) }
+        due.removeAll(keepingCapacity: true)
+    }
+
+    private func goOn(_ slot: Int) {
+        isDue[slot] = false
+        guard let job = jobs[slot] else { return }
         do throws(DrainError) {
-            if let round { try jobs[slot]!.take(round, set) }
-            guard let until = try jobs[slot]!.advance() else { return end(slot) }
+            guard let until = try job.advance() else { return end(slot) }
             deadlines[slot] = until
         } catch {
             end(slot, error)
@@ -130,6 +151,7 @@ final class Loop: @unchecked Sendable {
         let job = jobs[slot]!
         jobs[slot] = nil
         deadlines[slot] = .never
+        isDue[slot] = false
         freeSlots.append(slot)
         job.slot = nil
         load.subtract(1, ordering: .relaxed)

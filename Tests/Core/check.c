@@ -215,6 +215,7 @@ int main(int argc, char **argv) {
     test_refusals();
     test_talking();
     test_spooling();
+    test_crowd();
     printf("%d passed, %d failed\n", counts->passed, counts->failed);
     return counts->failed > 0;
 }

@@ -24,8 +24,9 @@ void apart(void (*body)(const void *), const void *argument);
 // Whether valgrind runs us, whose own calls a filter would refuse as well.
 extern bool instrumented;
 
-// Makes a system call fail with `error` from now on where the low half of argument `argument` has all of
-// `bits` (any, for 0) or, if `equal`, is just that: a seccomp(2) filter, for `apart`. 0 or an errno value.
+// Makes a system call fail with `error` from now on where the low half of argument `argument` has
+// all of `bits` (any, for 0) or, if `equal`, is just that: a seccomp(2) filter, for `apart`. 0 or
+// an errno value.
 int refuse(int call, int error, int argument, uint32_t bits, bool equal);
 
 // Whether there are such filters here; if not, the output says so of `what`.
@@ -69,5 +70,6 @@ void test_ending(void);
 void test_refusals(void);
 void test_talking(void);
 void test_spooling(void);
+void test_crowd(void);
 
 #endif

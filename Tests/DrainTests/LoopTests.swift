@@ -32,6 +32,39 @@ import Testing
         }
     }
 
+    @Test func `A crowd that is cancelled at once leaves nobody, in whatever session`() async throws {
+        let path = FileManager.default.temporaryDirectory.path + "/drain-crowd-" + UUID().uuidString
+        try #require(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        // Whoever is left holds it open: the end of file comes with the last of them.
+        let held = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        defer { close(held) }
+        // The one by itself ends at the signal, the other one does not.
+        let line = "exec 7>'\(path)'; setsid sh -c 'trap \"\" TERM; echo x >&7; sleep 600' & sleep 600"
+        let count = 40
+        let runner = Runner(maxRunning: count, memoryBudget: .max)
+        let timeouts = Timeouts(killAfter: .milliseconds(200))
+        try await withThrowingTaskGroup(of: Report.self) { group in
+            for _ in 0..<count {
+                group.addTask { try await runner.run(Command.shell(line), timeouts: timeouts) }
+            }
+            var ready = 0
+            var room = [UInt8](repeating: 0, count: 1000)
+            while ready < 2 * count {
+                ready += max(0, read(held, &room, room.count))
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            // After so long a time all of /proc is looked through, and not a few numbers.
+            try await Task.sleep(for: .milliseconds(300))
+            group.cancelAll()
+            for try await report in group {
+                #expect(report.outcome == .cancelled && report.survivors == [] && report.killMethod != nil)
+            }
+        }
+        var end = pollfd(fd: held, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&end, 1, 60_000) == 1 && end.revents & Int16(POLLHUP) != 0)
+    }
+
     @Test func `A flood beside ping-pong starves nobody`() async throws {
         let runner = Runner(maxRunning: 40)
         let flood = Task {

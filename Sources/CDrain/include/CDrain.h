@@ -385,6 +385,26 @@ int drain_signal(struct drain_child *child, int signal);
 /// to `pids`. Returns how many there are. Zombies do not count.
 size_t drain_others(struct drain_child *child, pid_t *_Nullable pids, size_t room);
 
+/// All processes at one moment, for many children to be asked about: each by itself would read all
+/// of /proc anew. Opaque. Used by one thread at a time.
+struct drain_census;
+
+/// 0 or an errno value. `*census` is for `drain_census_close`.
+int drain_census_open(struct drain_census *_Nullable *_Nonnull census);
+
+/// No child is to use it any more.
+void drain_census_close(struct drain_census *census);
+
+/// `drain_others` and `drain_signal` of the child go by it while that is allowed, where they would
+/// go through /proc. Borrowed, until it is said again.
+void drain_census_use(struct drain_child *child, struct drain_census *_Nullable census);
+
+/// Whether it may be gone by, from now on; not at first. It is taken when the first child is asked
+/// about, and forgotten by the next call: between the two, no child of which something new is seen
+/// may be asked about; `drain_pump` ends the use of it by a child whose end it sees. Where it does
+/// not say for sure who is left, /proc is read again.
+void drain_census_allow(struct drain_census *census, bool allowed);
+
 /// A process that holds the writing end of one of the child's pipes.
 struct drain_holder {
     pid_t pid;

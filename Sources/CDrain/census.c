@@ -1,0 +1,71 @@
+#include "census.h"
+
+#include "child.h"
+#include "proc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+// Looks for the newest processes, as in `sweep_newest`.
+enum { NEWEST_LOOKS = 64 };
+
+int drain_census_open(struct drain_census **out) {
+    *out = calloc(1, sizeof **out);
+    return *out ? 0 : ENOMEM;
+}
+
+void drain_census_close(struct drain_census *census) {
+    free(census->beings);
+    free(census);
+}
+
+void drain_census_allow(struct drain_census *census, bool allowed) {
+    census->allowed = allowed;
+    census->taken = census->failed = false;
+    census->count = 0;
+}
+
+void drain_census_use(struct drain_child *child, struct drain_census *census) {
+    child->census = census;
+}
+
+static bool count_in(pid_t pid, pid_t parent, void *context) {
+    (void)parent;
+    struct drain_census *census = context;
+    struct being being = {pid, getpgid(pid), getsid(pid), {0, 0}};
+    if (being.group < 0 || pid == getpid()) return true;
+    if (census->count == census->room) {
+        size_t room = census->room ? census->room * 2 : 512;
+        struct being *more = reallocarray(census->beings, room, sizeof *more);
+        if (!more) census->failed = true;
+        if (!more) return false;
+        census->beings = more;
+        census->room = room;
+    }
+    being.marks = marks_of(pid);
+    census->beings[census->count++] = being;
+    return true;
+}
+
+static bool is_in(const struct drain_census *census, pid_t pid) {
+    // The newest are nearly always at the end.
+    for (size_t i = census->count; i > 0; i--)
+        if (census->beings[i - 1].pid == pid) return true;
+    return false;
+}
+
+bool census_ready(struct drain_census *census) {
+    if (!census || !census->allowed) return false;
+    if (!census->taken) {
+        census->taken = true;
+        proc_each(count_in, census);
+        // A chain of forks is in no listing.
+        for (int i = 0; i < NEWEST_LOOKS && !census->failed; i++) {
+            pid_t newest = proc_newest();
+            for (pid_t pid = newest - 1; pid <= newest + 2; pid++)
+                if (pid > 1 && !is_in(census, pid)) count_in(pid, 0, census);
+        }
+    }
+    return !census->failed;
+}
