@@ -124,8 +124,8 @@ final class SpoolRun: Sendable {
         let paths = parts.offsets.map { directory.path(of: lane.partName($0)) }
         if let filtering = result.problem, isInPlace, state.count > 0 {
             // Nobody can tell how much of the stream that is.
-            let path = directory.path(of: lane.partName(0))
-            problem = .spool("\(filtering.message); what it wrote, if anything, is in \(path)", filtering.errno)
+            let whatThereIs = "what it wrote, if anything, is in \(directory.path(of: lane.partName(0)))"
+            problem = .spool("\(filtering.message); \(whatThereIs)", filtering.errno)
         }
         return SpoolReport(
             files: SpoolFiles(paths: paths, offset: parts.offset, bytes: parts.bytes), error: problem,
