@@ -15,19 +15,19 @@ final class Floor {
             room = .allocate(capacity: cap)
             size = cap
         }
-        return try count(command) { floor_run($0, room, cap, &$1) }
+        return try measure(command) { floor_run($0, room, cap, &$1) }
     }
 
     func save(_ command: [String], to path: String) throws -> Int {
-        try count(command) { floor_save($0, path, &$1) }
+        try measure(command) { floor_save($0, path, &$1) }
     }
 
     func many(_ command: [String], _ count: Int) throws -> Int {
-        try self.count(command) { floor_many($0, Int32(count), &$1) }
+        try measure(command) { floor_many($0, Int32(count), &$1) }
     }
 
     /// The bytes that were seen.
-    private func count(
+    private func measure(
         _ command: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>, inout UInt64) -> Int32
     ) throws -> Int {
         let words = command.map { strdup($0) } + [nil]

@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-// Looks for the newest processes, as in `sweep_newest`.
-enum { NEWEST_LOOKS = 64 };
-
 int drain_census_open(struct drain_census **out) {
     *out = calloc(1, sizeof **out);
     return *out ? 0 : ENOMEM;
@@ -34,7 +31,7 @@ static bool count_in(pid_t pid, pid_t parent, void *context) {
     (void)parent;
     struct drain_census *census = context;
     struct being being = {pid, getpgid(pid), getsid(pid), {0, 0}};
-    if (being.group < 0 || pid == getpid()) return true;
+    if (pid == getpid() || (being.group < 0 && errno == ESRCH)) return true;
     if (census->count == census->room) {
         size_t room = census->room ? census->room * 2 : 512;
         struct being *more = reallocarray(census->beings, room, sizeof *more);
@@ -48,24 +45,31 @@ static bool count_in(pid_t pid, pid_t parent, void *context) {
     return true;
 }
 
-static bool is_in(const struct drain_census *census, pid_t pid) {
-    // The newest are nearly always at the end.
+bool census_has(const struct drain_census *census, pid_t pid) {
+    // The newest, which are asked for, are nearly always at the end.
     for (size_t i = census->count; i > 0; i--)
         if (census->beings[i - 1].pid == pid) return true;
     return false;
+}
+
+static bool count_new(pid_t pid, pid_t parent, void *context) {
+    return census_has(context, pid) || count_in(pid, parent, context);
 }
 
 bool census_ready(struct drain_census *census) {
     if (!census || !census->allowed) return false;
     if (!census->taken) {
         census->taken = true;
+        census->taken_at = drain_now();
+        census->newest = proc_newest();
         proc_each(count_in, census);
         // A chain of forks is in no listing.
-        for (int i = 0; i < NEWEST_LOOKS && !census->failed; i++) {
-            pid_t newest = proc_newest();
-            for (pid_t pid = newest - 1; pid <= newest + 2; pid++)
-                if (pid > 1 && !is_in(census, pid)) count_in(pid, 0, census);
-        }
+        proc_each_newest(count_new, census);
     }
     return !census->failed;
+}
+
+bool census_each_since(const struct drain_census *census, proc_visit *each, void *context) {
+    if (drain_now() - census->taken_at > PROC_SHORT_TIME || census->newest <= 0) return false;
+    return proc_each_since(census->newest, each, context);
 }

@@ -79,6 +79,15 @@ bool proc_each_since(pid_t first, proc_visit *each, void *context) {
     return true;
 }
 
+void proc_each_newest(proc_visit *each, void *context) {
+    enum { LOOKS = 64 };
+    for (int i = 0; i < LOOKS; i++) {
+        pid_t newest = proc_newest();
+        for (pid_t pid = newest - 1; pid <= newest + 2; pid++)
+            if (pid > 1 && !each(pid, 0, context)) return;
+    }
+}
+
 bool proc_was_told(pid_t pid, pid_t leader, int signal) {
     return signal != SIGKILL && leader > 0 && getpgid(pid) == leader;
 }

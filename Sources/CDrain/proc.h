@@ -39,10 +39,17 @@ typedef bool proc_visit(pid_t pid, pid_t parent, void *context);
 // Every process that there is, or none where /proc cannot be read.
 void proc_each(proc_visit *each, void *context);
 
+// In so short a time, in nanoseconds, not even a small pid_max has been gone through once.
+static const int64_t PROC_SHORT_TIME = 250 * 1000 * 1000;
+
 // Every number given out after `first` and up to now, whether there is such a process or not. False
 // when they are too many to try, or have gone around: for a short time only, in which that is sure
 // to be seen.
 bool proc_each_since(pid_t first, proc_visit *each, void *context);
+
+// The numbers given out last and those about to be given out, again and again: somebody who forks
+// all the time lives in these.
+void proc_each_newest(proc_visit *each, void *context);
 
 // Every child of a process, of all its threads.
 void proc_each_child(pid_t parent, proc_visit *each, void *context);

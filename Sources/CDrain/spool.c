@@ -70,10 +70,9 @@ void drain_spool_end(struct drain_spool *s) {
     s->full_since = 0;
 }
 
-static ssize_t give_up(struct drain_spool *s, int error) {
+static void give_up(struct drain_spool *s, int error) {
     s->refusal = error;
     drain_spool_end(s);
-    return SPOOL_OFF;
 }
 
 bool spool_takes(struct drain_spool *s) {
@@ -120,7 +119,8 @@ ssize_t spool_take(struct drain_spool *s, int from, size_t most, bool copy) {
                      : splice(from, NULL, s->in, NULL, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (n < 0 && errno == EAGAIN) return find_reason(s, from);
     if (n < 0 && errno != EINTR) {
-        // Whatever filters system calls here may allow what is older.
+        // A filter of system calls, as a rule, which allows what is older. By hand it is slower,
+        // and right whatever the reason was.
         s->by_hand = true;
         errno = EINTR;
     }

@@ -26,7 +26,7 @@ struct drain_spool {
     int64_t patience;   // nanoseconds
     int64_t full_since; // when it was first found full; 0 while there was room
     uint64_t copied;    // bytes that went in and are still the next in the stream's own pipe
-    bool by_hand;       // tee or splice was refused
+    bool by_hand;       // tee or splice failed
 
     // The side's that writes.
     int out;           // reading end of the side pipe, owned
@@ -46,8 +46,6 @@ struct drain_spool {
     atomic_bool ended;  // by the pumper: nothing more comes
 };
 
-enum { SPOOL_OFF = -2 }; // the spool has ended, and the step was not done
-
 // Whether anything is to go in.
 bool spool_takes(struct drain_spool *s);
 
@@ -55,8 +53,8 @@ bool spool_takes(struct drain_spool *s);
 bool spool_holds(struct drain_spool *s);
 
 // From another pipe: `most` bytes as they are there, or with `copy` a copy of them. A positive
-// count, 0 at the end, -1 with EAGAIN or EINTR, SPOOL_OFF. After a refusal it is `by_hand`, and -1
-// with EINTR.
+// count, 0 at the end, -1 with EAGAIN or EINTR. Where the kernel does not do it, it is `by_hand`
+// from then on, and -1 with EINTR.
 ssize_t spool_take(struct drain_spool *s, int from, size_t most, bool copy);
 
 // What a pipe with any room takes whole: pipe(7), PIPE_BUF.

@@ -207,8 +207,10 @@ static size_t passable(const struct stream *s) {
 static ssize_t spool_by_hand(struct stream *s, size_t most) {
     uint8_t piece[SPOOL_PIECE];
     struct iovec runs[2];
-    // Where none of it is passed on, any is.
-    size_t room = passable(s) > 0 ? passable(s) : sizeof piece;
+    // Only a ring of somebody who is to see it bounds it: what is kept takes any, and drops some.
+    bool held = s->hold != UINT64_MAX && s->buffer.tail_size > 0;
+    size_t room = tap_room(&s->tap);
+    if (room == 0) room = held ? passable(s) : sizeof piece;
     ssize_t n = spool_read(s->spool, s->fd, piece, room < most ? room : most);
     if (n <= 0) return n;
     size_t shown = 0;
@@ -246,10 +248,8 @@ static ssize_t spool_some(struct stream *s, struct sink *sink, size_t most) {
 }
 
 static ssize_t move_some(struct stream *s, struct sink *sink, size_t most) {
-    if (s->spool && (s->spool->copied > 0 || spool_takes(s->spool))) {
-        ssize_t n = spool_some(s, sink, most);
-        if (n != SPOOL_OFF) return n;
-    }
+    if (s->spool && (s->spool->copied > 0 || spool_takes(s->spool)))
+        return spool_some(s, sink, most);
     size_t excess = !is_shown(s) && head_full(s) ? hopeless(s) : 0;
     return excess > 0 ? skip_ahead(s, sink, excess) : pass_some(s, sink, most);
 }
@@ -270,9 +270,10 @@ size_t stream_move(struct stream *s, struct sink *sink, size_t budget, bool dry)
             s->total += (uint64_t)n;
             // A writer of small pieces is always a piece ahead: following it piece by piece would
             // cost both more than all the rest, and after a rest the next one comes soon enough.
-            // What is a multiple of SCRATCH may have been all there was room for.
+            // What is a multiple of a piece may have been all there was room for.
             size_t little = s->rest > 0 ? s->capacity / 4 : TRICKLE;
-            if (!dry && (size_t)n < little && n % SCRATCH != 0) break;
+            ssize_t piece = s->spool && s->spool->by_hand ? SPOOL_PIECE : SCRATCH;
+            if (!dry && (size_t)n < little && n % piece != 0) break;
             continue;
         }
         if (n < 0 && errno == EINTR) continue;

@@ -136,31 +136,60 @@ static bool belonged(const struct drain_quarry *q, const struct being *b) {
            marks_bear(b->marks, q->marker);
 }
 
+static bool ignore(pid_t pid, pid_t parent, void *unused) {
+    (void)pid;
+    (void)parent;
+    (void)unused;
+    return false;
+}
+
+struct census_pass {
+    struct pass pass;
+    const struct drain_census *census;
+};
+
+static bool meet_new(pid_t pid, pid_t parent, void *context) {
+    struct census_pass *p = context;
+    // Who is in it was met; a second SIGTERM would be one too many.
+    return census_has(p->census, pid) || meet(pid, parent, &p->pass);
+}
+
 bool sweep_census(const struct drain_quarry *quarry, struct drain_census *census, int signal,
                   pid_t *pids, size_t room, size_t *count) {
-    struct pass pass = {.quarry = quarry, .signal = signal, .pids = pids, .room = pids ? room : 0};
+    struct census_pass p = {
+        .pass = {.quarry = quarry, .signal = signal, .pids = pids, .room = pids ? room : 0},
+        .census = census,
+    };
     // For the few numbers of a short run, there is nothing to be saved.
     if (quarry->after || quarry->since || !census_ready(census)) return false;
-    bool any = false;
-    visit_family(quarry, &pass);
+    // An unreaped leader is in any listing that deserves the name.
+    if (quarry->spare <= 0 || !census_has(census, quarry->spare)) return false;
+    if (signal && !census_each_since(census, ignore, NULL)) return false;
+    visit_family(quarry, &p.pass);
+    bool sure = true;
     for (size_t i = 0; i < census->count; i++) {
         const struct being *being = &census->beings[i];
         if (being->pid == quarry->spare || !belonged(quarry, being)) continue;
-        any = true;
-        meet(being->pid, 0, &pass);
+        size_t before = p.pass.count;
+        meet(being->pid, 0, &p.pass);
+        // It has ended since, and may have left others.
+        if (p.pass.count == before) sure = false;
     }
-    *count = pass.count;
-    return !any || pass.count > 0;
+    *count = p.pass.count;
+    if (!signal) return sure;
+    census_each_since(census, meet_new, &p);
+    return true;
 }
 
-// A chain of forks lives in the newest number or the one about to be given out.
+static bool meet_newest(pid_t pid, pid_t parent, void *context) {
+    struct pass *pass = context;
+    meet(pid, parent, pass);
+    return pass->signal || !pass->count;
+}
+
 size_t sweep_newest(const struct drain_quarry *quarry, int signal) {
     struct pass pass = {.quarry = quarry, .signal = signal, .by_group = true};
-    for (int i = 0; i < 64 && (signal || !pass.count); i++) {
-        pid_t newest = proc_newest();
-        for (pid_t pid = newest - 1; pid <= newest + 2; pid++)
-            if (pid > 1) meet(pid, 0, &pass);
-    }
+    proc_each_newest(meet_newest, &pass);
     return pass.count;
 }
 

@@ -10,8 +10,9 @@
 // of forks, which is in no listing. Signalled with their process groups; not at all for signal 0.
 size_t sweep_newest(const struct drain_quarry *quarry, int signal);
 
-// As `drain_sweep`, by a census and among those of whom it tells. False where that does not answer:
-// it cannot be gone by, or whoever it knew of has ended since and may have left others.
+// As `drain_sweep`, by a census; a signal goes to those who were born since as well. False where
+// that does not answer: it cannot be gone by, or, without a signal, somebody of whom it knew has
+// ended since and may have left others.
 bool sweep_census(const struct drain_quarry *quarry, struct drain_census *census, int signal,
                   pid_t *pids, size_t room, size_t *count);
 

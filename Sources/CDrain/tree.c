@@ -30,8 +30,6 @@ static bool count_living(pid_t pid, pid_t parent, void *context) {
 }
 
 struct drain_quarry quarry_of(const struct drain_child *child) {
-    // In so short a time not even a small pid_max has been gone through once.
-    const int64_t short_time = 250 * 1000 * 1000;
     uint64_t marker = child->means.marker;
     return (struct drain_quarry){
         // Reaped, it does not keep its number any more for its group and its session.
@@ -39,7 +37,7 @@ struct drain_quarry quarry_of(const struct drain_child *child) {
         .session = child->reaped || !marker ? 0 : child->pid,
         .marker = marker,
         .spare = child->reaped ? 0 : child->pid,
-        .after = drain_now() - child->started < short_time ? child->pid : 0,
+        .after = drain_now() - child->started < PROC_SHORT_TIME ? child->pid : 0,
     };
 }
 
@@ -73,7 +71,7 @@ size_t drain_others(struct drain_child *child, pid_t *pids, size_t room) {
     // run of a small command.
     struct drain_quarry quarry = quarry_of(child);
     size_t count;
-    // Nobody came into the world since, where nobody was left at the time and the leader had ended.
+    // Who had nobody left when its leader had ended gets nobody any more.
     if (child->exited && sweep_census(&quarry, child->census, 0, pids, s.room, &count))
         return count;
     count = drain_sweep(&quarry, 0, pids, room);

@@ -79,7 +79,7 @@ final class Loop: @unchecked Sendable {
         }
         let now = drain_now()
         if until <= now {
-            for slot in deadlines.indices where deadlines[slot] <= now { note(nil, slot) }
+            for slot in deadlines.indices where deadlines[slot] <= now && !isDue[slot] { note(nil, slot) }
         }
         goOnWithDue()
     }
@@ -126,7 +126,7 @@ final class Loop: @unchecked Sendable {
         isDue[slot] = true
     }
 
-    /// Fewer than these are asked about one by one.
+    /// For fewer than these, a look at all processes is not worth it.
     private static let crowd = 4
 
     /// Lets runs do what they have to do, now that all was noted that is known.

@@ -112,6 +112,8 @@ struct Run: ~Copyable {
     /// Does what there is to do. Then the time until which to wait for something to happen, or nil when
     /// the run is over and `report` comes next.
     mutating func advance() throws(DrainError) -> Instant? {
+        // Others may have been busy since something was noted, and graces begin when signals are sent.
+        seen.now = max(seen.now, drain_now())
         while true {
             switch machine.next(seen) {
             case .wait(let until):

@@ -59,6 +59,7 @@ static ssize_t save(int fd, const struct target *to) {
     for (ssize_t left = n; left > 0;) {
         ssize_t done = splice(to->through[0], NULL, to->file, NULL, (size_t)left, SPLICE_F_MOVE);
         if (done < 0 && errno == EINTR) continue;
+        if (done == 0) errno = EIO;
         if (done <= 0) return -1;
         left -= done;
     }

@@ -399,10 +399,11 @@ void drain_census_close(struct drain_census *census);
 /// go through /proc. Borrowed, until it is said again.
 void drain_census_use(struct drain_child *child, struct drain_census *_Nullable census);
 
-/// Whether it may be gone by, from now on; not at first. It is taken when the first child is asked
-/// about, and forgotten by the next call: between the two, no child of which something new is seen
-/// may be asked about; `drain_pump` ends the use of it by a child whose end it sees. Where it does
-/// not say for sure who is left, /proc is read again.
+/// Whether it may be gone by, from now on; not at first. It is taken when it is first needed, and
+/// forgotten by the next call: between the two, nobody may learn of a child's end, and then ask
+/// about it by what was taken before; `drain_pump` ends the use of it by a child whose end it sees.
+/// Signals go to those who were born since as well. Where it does not say for sure who is left,
+/// /proc is read again.
 void drain_census_allow(struct drain_census *census, bool allowed);
 
 /// A process that holds the writing end of one of the child's pipes.
@@ -713,8 +714,9 @@ struct drain_text_step drain_text_write(const uint8_t *bytes, size_t from, size_
 // 14. Spools -------------------------------------------------------------------------------
 //
 // A stream on its way to files. It has two sides, joined by a pipe, the side pipe: whoever pumps
-// the child puts into it what the stream carries, by tee(2) and splice(2), and never waits for a
-// disk; one other thread takes it out and writes it, and may wait for as long as the disk does.
+// the child puts into it what the stream carries, by tee(2) and splice(2) or, where these are
+// refused, by read(2) and write(2), and never waits for a disk; one other thread takes it out and
+// writes it, and may wait for as long as the disk does.
 //
 // The files are the spool's parts. Each is named by a prefix, the position in the stream of its
 // first byte in twenty digits, and a suffix; is made anew, following no link; and is for its owner
@@ -779,8 +781,8 @@ enum drain_spool_progress {
 };
 
 /// One step of the side that writes, which does one thing that a disk may hold up: makes a part,
-/// removes one, or moves what fits into the disk's pipe to a part, with splice(2) or, where the
-/// file system refuses that, read(2) and write(2). After an error everything is taken out and
+/// removes one, or moves what fits into the disk's pipe to a part, with splice(2) or, where that
+/// is refused, read(2) and write(2). After an error everything is taken out and
 /// dropped.
 ///
 /// The calling thread is to have SIGXFSZ blocked.

@@ -1,7 +1,7 @@
 /// That both streams of a command go to disk as well, and how.
 ///
 /// Each stream is written to files in a directory as it comes, beside what is kept of it in memory, without
-/// passing through this process's memory. `Report.stdoutSpool` says what is there when the run has ended. The
+/// passing through this process's memory unless tee(2) or splice(2) is refused. `Report.stdoutSpool` says what is there when the run has ended. The
 /// files are private to the user. A run with a spool, a blocking one too, uses a thread beside that which it
 /// runs on: one for each file system, shared by all runs of the process, made when it is first needed.
 ///

@@ -114,7 +114,7 @@ final class SpoolRun: Sendable {
         } else if state.slow {
             problem = .spool("the disk was too slow for the spool", Errno(rawValue: state.error))
         } else if let filtering = result.problem {
-            problem = filtering
+            problem = isInPlace && state.count > 0 ? locate(filtering, lane) : filtering
         } else if state.error != 0 {
             let errno = Errno(rawValue: state.error)
             problem = .spool("the spool could not be written: \(errno.message)", errno)
@@ -122,14 +122,15 @@ final class SpoolRun: Sendable {
             problem = .spool("the disk did not take the rest of the spool in time", .timedOut)
         }
         let paths = parts.offsets.map { directory.path(of: lane.partName($0)) }
-        if let filtering = result.problem, isInPlace, state.count > 0 {
-            // Nobody can tell how much of the stream that is.
-            let whatThereIs = "what it wrote, if anything, is in \(directory.path(of: lane.partName(0)))"
-            problem = .spool("\(filtering.message); \(whatThereIs)", filtering.errno)
-        }
         return SpoolReport(
             files: SpoolFiles(paths: paths, offset: parts.offset, bytes: parts.bytes), error: problem,
             filter: filter)
+    }
+
+    /// A filter's problem, and where to find what it left: nobody can tell how much of the stream that is.
+    private func locate(_ problem: Report.Problem, _ lane: SpoolLane) -> Report.Problem {
+        let path = directory.path(of: lane.partName(0))
+        return .spool("\(problem.message); what it wrote, if anything, is in \(path)", problem.errno)
     }
 
     // MARK: On the disk's thread
