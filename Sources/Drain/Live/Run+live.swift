@@ -7,7 +7,24 @@ extension Run {
     mutating func follow(
         _ live: LiveLink, _ round: drain_round, _ set: borrowing ChildSet
     ) throws(DrainError) -> Instant {
-        let orders = live.follow(child, round)
+        var orders = try carryOut(live.follow(child, round), live, set)
+        if round.exited, !round.closed, !orders.isLeft {
+            // There may be room for what the command left, and the grace is no time in which a busy loop is sure to
+            // look: it is taken before anybody asks whether the grace is over.
+            let wasHeld = orders.wasHeld
+            var none: [drain_watch] = []
+            let more = try child.pump(&none, until: round.now)
+            take(more)
+            orders = try carryOut(live.follow(child, more), live, set)
+            if wasHeld { orders.wasHeld = true }
+        }
+        note(wasHeld: orders.wasHeld && !orders.isLeft)
+        return orders.wakeAt
+    }
+
+    private mutating func carryOut(
+        _ orders: LiveLink.Orders, _ live: LiveLink, _ set: borrowing ChildSet
+    ) throws(DrainError) -> LiveLink.Orders {
         for signal in orders.signals { child.signal(signal) }
         for stream in Stream.allCases {
             if orders.isLeft { child.closeTap(stream) }
@@ -17,8 +34,7 @@ extension Run {
         if orders.closesInput { closeInput(live) }
         if orders.wantsRoom, !child.awaitInput(in: set) { live.closeInput() }
         try child.resume(in: set)
-        note(wasHeld: orders.wasHeld && !orders.isLeft)
-        return orders.wakeAt
+        return orders
     }
 
     /// After the last round, before the report.
