@@ -13,7 +13,8 @@ struct Failure: Error, CustomStringConvertible {
 
 /// The sets of measurements that can be asked for.
 enum Suite: String, CaseIterable {
-    case bulk, tiny, capture, tail, latency, spawn, kept, burst, quiet, pingpong, flood, growth, memory
+    case bulk, tiny, capture, tail, latency, spawn, kept, burst, cancel, quiet, pingpong
+    case flood, growth, memory
     case events, lines, json, spool, pages
 
     var about: String {
@@ -25,6 +26,7 @@ enum Suite: String, CaseIterable {
         case .spawn: "the library against posix_spawn in C, and from a large parent"
         case .kept: "8 MiB, all kept"
         case .burst: "many children at once that print 1 KiB each"
+        case .cancel: "many children at once that are cancelled together"
         case .quiet: "many children at once that print ten lines a second"
         case .pingpong: "what looking away adds to the answers of a child"
         case .flood: "children that are answered, beside one that floods"
@@ -69,6 +71,7 @@ enum Suite: String, CaseIterable {
         case .spawn: [spawnGroup(tools)]
         case .kept: [keptGroup(tools)]
         case .burst: [burstGroup(tools)]
+        case .cancel: [cancelGroup(tools)]
         case .quiet: [quietGroup(tools)]
         case .pingpong: [pingPongGroup(tools)]
         case .latency: [latencyGroup(tools)]
