@@ -58,9 +58,41 @@ static uint64_t check_parts(int directory, const struct drain_spool *spool) {
     return sum;
 }
 
-// Returns in how many rounds something was moved.
-static unsigned pump(struct drain_child *child, struct drain_spool *spools[2],
-                     struct drain_disk *disk) {
+// A command, and both sides of its spools.
+struct work {
+    struct drain_child *child;
+    struct drain_spool *spools[2];
+    struct drain_disk *disk;
+};
+
+static bool begin(struct work *w, struct drain_spec spec, int directory, uint64_t most,
+                  bool keeps_end) {
+    struct drain_spool_plan plan = {.directory = directory,
+                                    .prefix = "a.",
+                                    .suffix = "",
+                                    .most = most,
+                                    .keeps_end = keeps_end,
+                                    .patience = DRAIN_NEVER};
+    struct drain_failure failure;
+    CHECK(drain_disk_open(&w->disk) == 0);
+    CHECK(drain_spool_open(&plan, &w->spools[0]) == 0);
+    plan.prefix = "b.";
+    CHECK(drain_spool_open(&plan, &w->spools[1]) == 0);
+    for (int i = 0; i < 2; i++) spec.spools[i] = w->spools[i];
+    int error = drain_spawn(&spec, &w->child, &failure);
+    CHECK(error == 0);
+    return error == 0;
+}
+
+static void end(struct work *w) {
+    if (w->child) drain_close(w->child);
+    for (int i = 0; i < 2; i++) drain_spool_close(w->spools[i]);
+    drain_disk_close(w->disk);
+}
+
+// Returns in how many rounds something was moved, once standard output had carried `from` bytes.
+static unsigned pump(struct work *w, uint64_t from) {
+    struct drain_child *child = w->child;
     enum drain_spool_progress last[2] = {DRAIN_SPOOL_IDLE, DRAIN_SPOOL_IDLE};
     struct drain_round round = {0};
     int64_t until = drain_now() + INT64_C(60) * 1000000000;
@@ -69,9 +101,10 @@ static unsigned pump(struct drain_child *child, struct drain_spool *spools[2],
     while (!over && drain_now() < until) {
         int64_t soon = drain_now() + 1000000;
         if (!(round.exited && round.closed)) drain_pump(child, NULL, 0, soon, &round);
-        if (round.moved[0] + round.moved[1] > 0) rounds++;
+        bool counts = drain_look(child, DRAIN_STDOUT).total > from;
+        if (counts && round.moved[0] + round.moved[1] > 0) rounds++;
         round.moved[0] = round.moved[1] = 0;
-        for (int i = 0; i < 2; i++) last[i] = drain_spool_step(spools[i], disk);
+        for (int i = 0; i < 2; i++) last[i] = drain_spool_step(w->spools[i], w->disk);
         // All that was put in is taken at once.
         struct drain_tap tap = drain_tap_look(child, DRAIN_STDOUT);
         if (!round.closed) drain_tap_allow(child, DRAIN_STDOUT, tap.filled + 4096);
@@ -93,34 +126,17 @@ static bool kept_rightly(const struct drain_child *child, const struct setting *
 
 static void spool_one(const struct setting *s, int directory) {
     static uint8_t ring[4096];
-    struct drain_spool_plan plan = {.directory = directory,
-                                    .prefix = "a.",
-                                    .suffix = "",
-                                    .most = s->most,
-                                    .keeps_end = s->keeps_end,
-                                    .patience = DRAIN_NEVER};
-    struct drain_spool *spools[2];
-    struct drain_disk *disk;
-    struct drain_child *child;
-    struct drain_failure failure;
-    struct drain_spec spec = spec_of_line(LINE, s->head, s->tail);
-    CHECK(drain_disk_open(&disk) == 0);
-    CHECK(drain_spool_open(&plan, &spools[0]) == 0);
-    plan.prefix = "b.";
-    CHECK(drain_spool_open(&plan, &spools[1]) == 0);
-    for (int i = 0; i < 2; i++) spec.spools[i] = spools[i];
-    int error = drain_spawn(&spec, &child, &failure);
-    CHECK(error == 0);
-    if (!error) {
-        if (s->read_along) drain_tap_open(child, DRAIN_STDOUT, ring, sizeof ring, false);
-        pump(child, spools, disk);
-        CHECK(drain_look(child, DRAIN_STDOUT).total == LENGTH);
-        CHECK(kept_rightly(child, s));
-        if (s->read_along) CHECK(drain_tap_look(child, DRAIN_STDOUT).filled == LENGTH);
+    struct work w = {0};
+    if (begin(&w, spec_of_line(LINE, s->head, s->tail), directory, s->most, s->keeps_end)) {
+        if (s->read_along) drain_tap_open(w.child, DRAIN_STDOUT, ring, sizeof ring, false);
+        pump(&w, 0);
+        CHECK(drain_look(w.child, DRAIN_STDOUT).total == LENGTH);
+        CHECK(kept_rightly(w.child, s));
+        if (s->read_along) CHECK(drain_tap_look(w.child, DRAIN_STDOUT).filled == LENGTH);
         for (size_t at = LENGTH - sizeof ring; s->read_along && at < LENGTH; at += WIDTH)
             CHECK(says((char *)ring + at % sizeof ring, at, WIDTH));
-        CHECK(drain_spool_look(spools[0]).error == 0);
-        uint64_t held = check_parts(directory, spools[0]);
+        CHECK(drain_spool_look(w.spools[0]).error == 0);
+        uint64_t held = check_parts(directory, w.spools[0]);
         // Where the end is kept, up to a sixteenth and what came last is gone early.
         if (s->most >= LENGTH)
             CHECK(held == LENGTH);
@@ -128,10 +144,8 @@ static void spool_one(const struct setting *s, int directory) {
             CHECK(held == s->most);
         else
             CHECK(held <= s->most && held >= s->most / 2);
-        drain_close(child);
     }
-    for (int i = 0; i < 2; i++) drain_spool_close(spools[i]);
-    drain_disk_close(disk);
+    end(&w);
 }
 
 static void spool_refused(const void *argument) {
@@ -156,40 +170,22 @@ static void paced(const void *unused) {
     char place[] = "/tmp/drain-core-XXXXXX";
     if (!mkdtemp(place)) return CHECK(!"a directory");
     int directory = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct drain_spool_plan plan = {.directory = directory,
-                                    .prefix = "a.",
-                                    .suffix = "",
-                                    .most = 100,
-                                    .keeps_end = true,
-                                    .patience = DRAIN_NEVER};
-    struct drain_spool *spools[2] = {NULL};
-    struct drain_disk *disk;
-    struct drain_child *child;
-    struct drain_failure failure;
-    struct drain_spec spec =
-        spec_of_line("i=3000; while [ $i -gt 0 ]; do printf %0600d $i; i=$((i-1)); done; "
-                     "head -c 20000000 /dev/zero",
-                     0, 0);
-    CHECK(drain_disk_open(&disk) == 0);
-    CHECK(drain_spool_open(&plan, &spools[0]) == 0);
-    plan.prefix = "b.";
-    CHECK(drain_spool_open(&plan, &spools[1]) == 0);
-    for (int i = 0; i < 2; i++) spec.spools[i] = spools[i];
+    // By the shell itself: a pipe that is found empty in between ends the rests.
+    static const char line[] = "i=3000; while [ $i -gt 0 ]; do printf %0600d $i; i=$((i-1)); done; "
+                               "printf %020000000d 0";
+    struct work w = {0};
     CHECK(refuse(SYS_tee, EPERM, 0, 0, false) == 0 && refuse(SYS_splice, EPERM, 0, 0, false) == 0);
-    if (drain_spawn(&spec, &child, &failure) != 0) return CHECK(!"it runs");
-    unsigned rounds = pump(child, spools, disk);
-    CHECK(drain_look(child, DRAIN_STDOUT).total == 21800000 && rounds < 21800000 / 32768);
-    drain_close(child);
-    for (int i = 0; i < 2; i++) {
-        struct drain_spool_state state = drain_spool_look(spools[i]);
+    if (begin(&w, spec_of_line(line, 0, 0), directory, 100, true)) {
+        unsigned rounds = pump(&w, 2000000);
+        CHECK(drain_look(w.child, DRAIN_STDOUT).total == 21800000 && rounds < 20000000 / 16384);
+        struct drain_spool_state state = drain_spool_look(w.spools[0]);
         char name[DRAIN_SPOOL_NAME];
-        for (size_t p = 0; p < state.count; p++) {
-            drain_spool_name(spools[i], state.parts[p].offset, name);
+        for (size_t i = 0; i < state.count; i++) {
+            drain_spool_name(w.spools[0], state.parts[i].offset, name);
             CHECK(unlinkat(directory, name, 0) == 0);
         }
-        drain_spool_close(spools[i]);
     }
-    drain_disk_close(disk);
+    end(&w);
     close(directory);
     CHECK(rmdir(place) == 0);
 }
@@ -225,5 +221,6 @@ void test_spooling(void) {
         apart(spool_refused, &REFUSED[i]);
     }
     about("neither, much after little");
-    apart(paced, NULL);
+    // What it is about depends on who is a moment ahead: one time may show nothing.
+    for (int i = 0; i < 6; i++) apart(paced, NULL);
 }

@@ -1,9 +1,10 @@
 /// That both streams of a command go to disk as well, and how.
 ///
 /// Each stream is written to files in a directory as it comes, beside what is kept of it in memory, without
-/// passing through this process's memory unless tee(2) or splice(2) is refused. `Report.stdoutSpool` says what is there when the run has ended. The
-/// files are private to the user. A run with a spool, a blocking one too, uses a thread beside that which it
-/// runs on: one for each file system, shared by all runs of the process, made when it is first needed.
+/// passing through this process's memory unless tee(2) or splice(2) is refused. `Report.stdoutSpool` says what is
+/// there when the run has ended. The files are private to the user. A run with a spool, a blocking one too, uses a
+/// thread beside that which it runs on: one for each file system, shared by all runs of the process, made when it is
+/// first needed.
 ///
 /// The directory is opened and the first file written by the thread that starts the command; after that, no disk
 /// holds up a run, its limits or other runs.
