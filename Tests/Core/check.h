@@ -57,7 +57,7 @@ bool kept_is(const struct drain_child *child, int which, const char *bytes, size
 
 struct surroundings {
     int descriptors;
-    int mappings;
+    size_t mapped; ///< bytes that the core has mapped
     bool childless;
     uint64_t mask;
 };

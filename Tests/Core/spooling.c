@@ -157,8 +157,6 @@ static void spool_refused(const void *argument) {
     for (int i = 0; i < MOST_REFUSED; i++)
         if (s->refused[i]) CHECK(refuse(s->refused[i], s->error, 0, 0, false) == 0);
     spool_one(s, directory);
-    // Its memory is malloc's, which maps as it likes.
-    before.mappings = surroundings().mappings;
     CHECK(as_before(before));
     close(directory);
     CHECK(rmdir(place) == 0);
