@@ -4,7 +4,9 @@ import Foundation
 enum Programs {
     /// `DRAIN_RUN_UNDER_TEST` names another one, the installed one for example.
     static let drainRun =
-        ProcessInfo.processInfo.environment["DRAIN_RUN_UNDER_TEST"] ?? built("drain-run")
+        ProcessInfo.processInfo.environment["DRAIN_RUN_UNDER_TEST"].map {
+            URL(fileURLWithPath: $0).path  // absolute, since some tests run it elsewhere
+        } ?? built("drain-run")
     static let misbehave = built("misbehave")
     static let host = built("drain-host")
     static let canHaveNamespace =
@@ -42,7 +44,7 @@ struct Trouble: Error, CustomStringConvertible {
 }
 
 /// How long anything may take before the test fails. Nothing is supposed to come near it.
-let patience: TimeInterval = 60
+let patience: TimeInterval = 300
 
 /// A directory of its own for a test.
 final class Workplace {
