@@ -30,16 +30,34 @@ import Testing
             for pid in [worker, host.pid] { #expect(waitForState("T", of: pid)) }
             for pid in [worker, host.pid] { kill(pid, SIGKILL) }
             _ = try host.finish()
+            // The worker is not our child, and for as long as it dies it is an owner that lives.
+            #expect(waitForDeath(of: worker))
         }
 
-        private func waitForState(_ state: String, of pid: pid_t) -> Bool {
+        private func waitForDeath(of pid: pid_t) -> Bool {
+            wait {
+                let threads = try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")
+                return (threads ?? []).count <= 1 && "Z ".contains(state(of: pid))
+            }
+        }
+
+        private func waitForState(_ state: Character, of pid: pid_t) -> Bool {
+            wait { self.state(of: pid) == state }
+        }
+
+        /// As /proc has it; a blank if there is no such process.
+        private func state(of pid: pid_t) -> Character {
+            let stat = text(ofProc: "/proc/\(pid)/stat")
+            return stat.split(separator: ")").last?.dropFirst().first ?? " "
+        }
+
+        private func wait(_ holds: () -> Bool) -> Bool {
             let deadline = Date().addingTimeInterval(patience)
-            while Date() < deadline {
-                let stat = text(ofProc: "/proc/\(pid)/stat")
-                if stat.split(separator: ")").last?.hasPrefix(" \(state)") == true { return true }
+            while !holds() {
+                if Date() > deadline { return false }
                 usleep(1000)
             }
-            return false
+            return true
         }
 
         /// Complete: the command may speak before its owner has written its number down.
@@ -67,9 +85,9 @@ import Testing
         let orphans = try Orphans(words, method: method)
         try orphans.killHost()
         let swept = try run("--sweep", orphans.directory)
-        #expect(orphans.tree.waitForEnd())
         #expect(swept.code == 0 && swept.stderr == "")
-        #expect(swept.output.contains("\"ended\":1") && swept.output.contains("\"survivors\":[]"))
+        try #require(swept.output.contains("\"ended\":1") && swept.output.contains("\"survivors\":[]"))
+        #expect(orphans.tree.waitForEnd())
         #expect(!swept.output.contains("\"killed\":[]"))
         #expect(orphans.place.entries.isEmpty)
     }
