@@ -82,20 +82,21 @@ import Testing
         #expect(report.isNull("signal"))
         #expect(report.text("stdout") == "kept\n")
         #expect(report.hasKilled)
-        #expect(try #require(report.number("duration_ms")) >= 2000)
+        let duration = try #require(report.number("duration_ms"))
+        #expect((2000..<6000).contains(duration))
     }
 
     @Test func `A background process does not hold up the result, and is named`() throws {
         let begun = Date()
-        let report = try drainRun("--", "sh", "-c", "echo KEEPME; sleep 600 &")
-        #expect(Date().timeIntervalSince(begun) < patience)
+        let report = try drainRun("--", "sh", "-c", "echo KEEPME; sleep 60 &")
+        #expect(Date().timeIntervalSince(begun) < 10)
         #expect(report.text("stdout") == "KEEPME\n")
         #expect(report.code == 0)
         #expect(report.exitCode == 0)
         #expect(report.outcome == "exited")
         #expect(report.flag("stdout_eof") == false)
         #expect(report.flag("stderr_eof") == false)
-        #expect(report.holders.map { $0["command"] as? String } == ["sleep 600"])
+        #expect(report.holders.map { $0["command"] as? String } == ["sleep 60"])
     }
 
     @Test func `A grandchild that ignores TERM does not outlive a time limit`() throws {

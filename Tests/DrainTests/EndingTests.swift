@@ -7,7 +7,7 @@ import Testing
 @Suite("Ending a run")
 struct EndingTests {
     /// Far more than any of these should take, and far less than what they run would.
-    static let soon = Duration.seconds(250)
+    static let soon = Duration.seconds(25)
 
     // MARK: Limits
 

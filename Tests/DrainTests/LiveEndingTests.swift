@@ -34,7 +34,7 @@ struct LiveEndingTests {
     func throwing() async throws {
         let done = try await Self.flood.withRun(limits: Live.limits, timeouts: Live.timeouts) { run in
             let lines = run.lines(.stdout)
-            _ = try await lines.next(within: patience)
+            _ = try await lines.next(within: .seconds(20))
             throw Oops()
         }
         Self.check(done)
@@ -45,7 +45,7 @@ struct LiveEndingTests {
     func returning() async throws {
         let done = try await Self.flood.withRun(limits: Live.limits, timeouts: Live.timeouts) { run in
             let lines = run.lines(.stdout)
-            let first = try await lines.next(within: patience)
+            let first = try await lines.next(within: .seconds(20))
             return (first?.text, lines)
         }
         Self.check(done)
@@ -59,7 +59,7 @@ struct LiveEndingTests {
     func dropping() async throws {
         let done = try await Self.flood.withRun(limits: Live.limits, timeouts: Live.timeouts) { run in
             let bytes = run.bytes(.stdout)
-            _ = try await bytes.next(within: patience)
+            _ = try await bytes.next(within: .seconds(20))
             _ = consume bytes
             await run.exit()
         }
@@ -140,9 +140,9 @@ struct LiveEndingTests {
         #expect(try unread.get().isWhole)
         let known = try await command.withRun(timeouts: Live.timeouts) { run in
             let lines = run.lines(.stdout)
-            _ = try await lines.next(within: patience)
+            _ = try await lines.next(within: .seconds(20))
             run.input.close()
-            try await run.exit(within: patience)
+            try await run.exit(within: .seconds(20))
         }
         try known.get()
         #expect(known.report.exitCode == 7 && known.report.outcome == .exited)
@@ -175,11 +175,11 @@ struct LiveEndingTests {
         let line = "trap 'echo caught; exit 3' INT; echo ready; while :; do sleep 0.01; done"
         let done = try await Command.shell(line).withRun(timeouts: Live.timeouts) { run in
             let lines = run.lines(.stdout)
-            _ = try await lines.next(within: patience)
+            _ = try await lines.next(within: .seconds(20))
             #expect(run.pid > 0 && Surroundings.isAlive(run.pid))
             run.signal(.interrupt)
-            let answer = try await lines.next(within: patience)
-            let end = try await lines.next(within: patience)
+            let answer = try await lines.next(within: .seconds(20))
+            let end = try await lines.next(within: .seconds(20))
             #expect(answer?.text == "caught" && end == nil)
         }
         try done.get()
@@ -204,11 +204,11 @@ struct LiveEndingTests {
                         let lines = run.lines(.stdout)
                         for turn in 0..<5 {
                             await run.input.write("\(number) \(turn)\n")
-                            guard try await lines.next(within: patience)?.text == "\(number) \(turn)"
+                            guard try await lines.next(within: .seconds(60))?.text == "\(number) \(turn)"
                             else { return false }
                         }
                         run.input.close()
-                        return try await lines.next(within: patience) == nil
+                        return try await lines.next(within: .seconds(60)) == nil
                     }
                     return try done.get() && done.report.outcome == .exited
                 }

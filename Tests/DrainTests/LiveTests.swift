@@ -43,12 +43,12 @@ struct LiveTests {
             let answers = run.lines(.stdout)
             for number in 1...200 {
                 #expect(await run.input.write("\(number)\n").isWhole)
-                let answer = try await answers.next(within: patience)
+                let answer = try await answers.next(within: .seconds(20))
                 #expect(answer?.text == "\(number * number)")
             }
             run.input.close()
             let (last, end) = (
-                try await answers.next(within: patience), try await answers.next(within: patience)
+                try await answers.next(within: .seconds(20)), try await answers.next(within: .seconds(20))
             )
             #expect(last?.text == "bye" && end == nil)
         }
@@ -126,13 +126,13 @@ struct LiveTests {
             }
             await run.input.write("go\n")
             let (first, nothing) = (
-                try await lines.next(within: patience), try? await lines.next(within: .zero)
+                try await lines.next(within: .seconds(20)), try? await lines.next(within: .zero)
             )
             #expect(first?.text == "partial" && nothing == nil)
             await #expect(throws: DeadlineExceeded.self) { try await run.exit(within: .milliseconds(10)) }
             run.input.close()
             let (last, end) = (
-                try await lines.next(within: patience), try await lines.next(within: patience)
+                try await lines.next(within: .seconds(20)), try await lines.next(within: .seconds(20))
             )
             #expect(last?.text == "end" && end == nil)
         }
@@ -279,7 +279,7 @@ struct LiveTests {
         let done = try await Command.shell(line).withRun(timeouts: Live.timeouts) { run in
             let events = try run.events(filter)
             var count = 0
-            while try await events.next(within: patience) != nil { count += 1 }
+            while try await events.next(within: .seconds(20)) != nil { count += 1 }
             return (count, events.droppedCount)
         }
         #expect(try done.get() == (9, 1))
@@ -295,11 +295,11 @@ struct LiveTests {
             let lines = run.lines(.stdout)
             for turn in 1...20 {
                 await run.input.write("\(turn)\n")
-                let answer = try await lines.next(within: patience)
+                let answer = try await lines.next(within: .seconds(20))
                 #expect(answer?.text == "\(turn)")
             }
             run.input.close()
-            let end = try await lines.next(within: patience)
+            let end = try await lines.next(within: .seconds(20))
             #expect(end == nil)
         }
         try done.get()

@@ -121,7 +121,7 @@ final class SlowDisk {
     }
 
     @Test func `A disk that takes what there is now and then is not too slow`() throws {
-        let slow = try SlowDisk(Self.flood, head: 0, patience: 300_000_000_000)
+        let slow = try SlowDisk(Self.flood, head: 0, patience: 5_000_000_000)
         while !slow.pump().closed { slow.write() }
         #expect(slow.write() && slow.state.error == 0 && slow.onDisk.count == 3_000_000)
     }

@@ -3,9 +3,6 @@ import Foundation
 
 @testable import Drain
 
-/// How long anything may take before the test fails. Nothing is supposed to come near it.
-let patience: Duration = .seconds(300)
-
 /// What the tests need to know of the machine they run on.
 enum Surroundings {
     /// A program that was built beside these tests.
@@ -59,11 +56,11 @@ enum Surroundings {
         return state != "Z" && state != "X"
     }
 
-    /// Waits for what comes by itself, and holds its thread; false if it has not come in a long time.
+    /// Waits for what comes by itself; false if it has not come in a long time.
     static func eventually(_ condition: () -> Bool) -> Bool {
-        let deadline = ContinuousClock.now + patience
+        let deadline = drain_now() + 20_000_000_000
         while !condition() {
-            if ContinuousClock.now > deadline { return false }
+            if drain_now() > deadline { return false }
             usleep(2000)
         }
         return true
@@ -95,7 +92,7 @@ extension Capture {
 
 /// Runs a line of shell, and says what became of it.
 func sh(
-    _ line: String, _ limits: Limits = Limits(), _ timeouts: Timeouts = Timeouts(wall: patience)
+    _ line: String, _ limits: Limits = Limits(), _ timeouts: Timeouts = Timeouts(wall: .seconds(60))
 ) throws -> Report {
     try Command.shell(line).runBlocking(limits: limits, timeouts: timeouts)
 }
@@ -103,7 +100,7 @@ func sh(
 /// The error that a command is refused with.
 func refusal(_ command: Command) -> DrainError? {
     do throws(DrainError) {
-        _ = try command.runBlocking(timeouts: Timeouts(wall: patience))
+        _ = try command.runBlocking(timeouts: Timeouts(wall: .seconds(60)))
         return nil
     } catch {
         return error

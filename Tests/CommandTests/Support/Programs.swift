@@ -44,7 +44,7 @@ struct Trouble: Error, CustomStringConvertible {
 }
 
 /// How long anything may take before the test fails. Nothing is supposed to come near it.
-let patience: TimeInterval = 300
+let patience: TimeInterval = 60
 
 /// A directory of its own for a test.
 final class Workplace {
